@@ -1,0 +1,307 @@
+//! The two kinds of failure: one file is bad ([`ParseError`]), or the run is bad ([`StoreError`]).
+
+use std::path::PathBuf;
+
+use crate::lead::Lead;
+
+/// Why one file could not become a [`Recording`](crate::Recording). Never ends a run.
+///
+/// No variant carries text from the file: what stands there may be a patient's name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ParseError {
+    /// The file has no bytes (or only white space).
+    #[error("the file is empty")]
+    EmptyFile,
+    /// The first character that counts is not `<`.
+    #[error("not an XML file")]
+    NotXml,
+    /// The file could not be opened or read.
+    #[error("cannot be read: {reason}")]
+    Unreadable {
+        /// The operating system's words.
+        reason: String,
+    },
+    /// The file is larger than the limit.
+    #[error("{bytes} bytes, more than the limit of {limit}")]
+    TooLarge {
+        /// Size of the file.
+        bytes: u64,
+        /// The configured limit.
+        limit: u64,
+    },
+    /// The root element belongs to no dialect that this version reads.
+    #[error("unsupported format: root element `{root}`")]
+    UnsupportedFormat {
+        /// Local name of the root element, letters, digits, `_`, `-` and `.` only, at most 64 characters.
+        root: String,
+    },
+    /// The file ends inside an element.
+    #[error("the file ends inside `{element}` (byte {offset})")]
+    Truncated {
+        /// The element that is not closed.
+        element: &'static str,
+        /// Where the element began.
+        offset: u64,
+    },
+    /// Tags do not nest as they must for the waveform to be found.
+    #[error("malformed XML near byte {offset}: {what}")]
+    Malformed {
+        /// What is wrong.
+        what: &'static str,
+        /// Where.
+        offset: u64,
+    },
+    /// There is no waveform at all.
+    #[error("no waveform")]
+    NoWaveform,
+    /// There are waveforms, but no rhythm strip (only a median beat).
+    #[error("no rhythm waveform")]
+    NoRhythm,
+    /// The sampling rate is absent; it is never guessed.
+    #[error("the sampling rate is missing")]
+    MissingSamplingRate,
+    /// A lead has no gain; it is never guessed.
+    #[error("lead {lead}: the gain or its unit is missing")]
+    MissingGain {
+        /// The lead.
+        lead: Lead,
+    },
+    /// A number cannot be read or is out of its range.
+    #[error("`{element}` (byte {offset}) is not {expected}")]
+    InvalidValue {
+        /// The element.
+        element: &'static str,
+        /// What should stand there.
+        expected: &'static str,
+        /// Where.
+        offset: u64,
+    },
+    /// A payload holds something else than base64 text.
+    #[error("lead {lead}: the waveform is not base64 (byte {offset})")]
+    InvalidBase64 {
+        /// The lead.
+        lead: Lead,
+        /// Where the payload begins.
+        offset: u64,
+    },
+    /// A payload ends in the middle of a sample.
+    #[error("lead {lead}: {bytes} bytes are not whole 16-bit samples")]
+    OddByteCount {
+        /// The lead.
+        lead: Lead,
+        /// Decoded length.
+        bytes: u64,
+    },
+    /// A sample is not stored in two bytes.
+    #[error("lead {lead}: samples of {bytes} bytes, expected 2")]
+    SampleSize {
+        /// The lead.
+        lead: Lead,
+        /// Stated size.
+        bytes: u32,
+    },
+    /// A lead is absent or empty and does not follow from others.
+    #[error("lead {lead} is absent and cannot be derived")]
+    MissingLead {
+        /// The lead.
+        lead: Lead,
+    },
+    /// Leads differ in length by more than one sample.
+    #[error("leads differ in length: {shortest} to {longest} samples")]
+    MixedLengths {
+        /// Samples in the shortest lead.
+        shortest: u32,
+        /// Samples in the longest lead.
+        longest: u32,
+    },
+    /// Shorter than ten seconds by more than the tolerated hundredth.
+    #[error("{found} samples at the store's rate, expected {expected}")]
+    ShortRecord {
+        /// Samples at the store's rate.
+        found: u32,
+        /// Samples wanted.
+        expected: u32,
+    },
+    /// Strict mode: the payload's CRC-32 is not the stated one.
+    #[error("lead {lead}: the waveform's CRC-32 differs from the stated one")]
+    CrcMismatch {
+        /// The lead.
+        lead: Lead,
+    },
+    /// Strict mode: a lead stands in the file twice.
+    #[error("lead {lead} is there twice")]
+    DuplicateLead {
+        /// The lead.
+        lead: Lead,
+    },
+}
+
+impl ParseError {
+    /// The stable machine name, as in the column `kind` of `rejected.parquet`; an unsupported format names its root.
+    pub fn kind(&self) -> String {
+        let name = match self {
+            Self::EmptyFile => "empty_file",
+            Self::NotXml => "not_xml",
+            Self::Unreadable { .. } => "unreadable",
+            Self::TooLarge { .. } => "too_large",
+            Self::UnsupportedFormat { root } => return format!("unsupported_format:{root}"),
+            Self::Truncated { .. } => "truncated",
+            Self::Malformed { .. } => "malformed_xml",
+            Self::NoWaveform => "no_waveform",
+            Self::NoRhythm => "no_rhythm",
+            Self::MissingSamplingRate => "missing_sampling_rate",
+            Self::MissingGain { .. } => "missing_gain",
+            Self::InvalidValue { .. } => "invalid_value",
+            Self::InvalidBase64 { .. } => "invalid_base64",
+            Self::OddByteCount { .. } => "odd_byte_count",
+            Self::SampleSize { .. } => "sample_size",
+            Self::MissingLead { .. } => "missing_lead",
+            Self::MixedLengths { .. } => "mixed_lengths",
+            Self::ShortRecord { .. } => "short_record",
+            Self::CrcMismatch { .. } => "crc_mismatch",
+            Self::DuplicateLead { .. } => "duplicate_lead",
+        };
+        name.to_owned()
+    }
+
+    /// Where in the file the trouble is, when one place can be named.
+    pub const fn byte_offset(&self) -> Option<u64> {
+        match self {
+            Self::Truncated { offset, .. }
+            | Self::Malformed { offset, .. }
+            | Self::InvalidValue { offset, .. }
+            | Self::InvalidBase64 { offset, .. } => Some(*offset),
+            _ => None,
+        }
+    }
+}
+
+/// Why a packed chunk cannot be read back.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PackError {
+    /// The chunk ends before its own header says.
+    #[error("chunk of {found} bytes, expected {expected}")]
+    Length {
+        /// Bytes there.
+        found: usize,
+        /// Bytes wanted.
+        expected: usize,
+    },
+    /// The chunk does not begin with ecgpack's mark, or has an unknown version.
+    #[error("not an ecgpack chunk of version 1")]
+    Version,
+    /// The checksum does not fit the bytes.
+    #[error("checksum mismatch: the chunk is damaged")]
+    Checksum,
+    /// A field of the header is out of its range.
+    #[error("invalid header field `{field}`")]
+    Header {
+        /// The field.
+        field: &'static str,
+    },
+    /// The chunk's shape is not the one asked for.
+    #[error("chunk holds {found} values, expected {expected}")]
+    Shape {
+        /// Values in the chunk.
+        found: usize,
+        /// Values asked for.
+        expected: usize,
+    },
+    /// The zstd payload of a fallback chunk cannot be decompressed.
+    #[error("zstd payload cannot be decompressed")]
+    Zstd,
+    /// Counts were asked for, but the chunk holds floats (or counts of twelve leads that do not follow from eight).
+    #[error("the chunk is not packed as counts of eight leads")]
+    NotCounts,
+}
+
+/// Why the store cannot be written or read. Ends the run.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The operating system refused.
+    #[error("{action} `{}`: {source}", path.display())]
+    Io {
+        /// What was attempted, as in `cannot write`.
+        action: &'static str,
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// What stands at the output place does not fit what was asked.
+    #[error("`{}` {problem}", path.display())]
+    Layout {
+        /// Where.
+        path: PathBuf,
+        /// What does not fit.
+        problem: String,
+        /// What to do.
+        hint: &'static str,
+    },
+    /// A row beyond the store was asked for.
+    #[error("row {row} does not exist: the store has {num_rows} rows")]
+    RowOutOfBounds {
+        /// The row.
+        row: u64,
+        /// Rows in the store.
+        num_rows: u64,
+    },
+    /// A chunk cannot be read back.
+    #[error("row {row} in `{}`: {source}", path.display())]
+    Chunk {
+        /// The row.
+        row: u64,
+        /// Its shard.
+        path: PathBuf,
+        /// Why.
+        source: PackError,
+    },
+    /// No source file was found.
+    #[error("no ECG file found in {0}")]
+    NoSources(String),
+    /// The caller asked to stop.
+    #[error("cancelled")]
+    Cancelled,
+    /// The reader was made in another process and its threads do not exist here.
+    #[error("this reader belongs to process {owner}, not to its fork {child}")]
+    Forked {
+        /// The process that opened it.
+        owner: u32,
+        /// The process that called.
+        child: u32,
+    },
+    /// A parquet file of ours cannot be written or read.
+    #[error("cannot read or write `{}`: {message}", path.display())]
+    Parquet {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        message: String,
+    },
+}
+
+impl StoreError {
+    /// What the user can do, when there is something to say.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Layout { hint, .. } => Some(hint),
+            Self::Io { source, .. } => match source.kind() {
+                std::io::ErrorKind::PermissionDenied => Some("choose a place where you may read and write"),
+                std::io::ErrorKind::StorageFull => {
+                    Some("free some space and run the same command again; it continues where it stopped")
+                }
+                std::io::ErrorKind::ReadOnlyFilesystem => Some("choose an output folder on a writable disk"),
+                std::io::ErrorKind::NotFound => Some("check the path"),
+                _ => None,
+            },
+            Self::NoSources(_) => Some("name folders or files that hold ECG XML (*.xml)"),
+            Self::Chunk { .. } => Some("convert again; the file on disk is damaged"),
+            Self::Forked { .. } => Some("open the store after forking, or start workers with `spawn`"),
+            Self::RowOutOfBounds { .. } => Some("rows are those of records.parquet"),
+            Self::Cancelled | Self::Parquet { .. } => None,
+        }
+    }
+}

@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 
 class HfriskError(Exception):
     """A mistake or a circumstance that the user can act on.
@@ -48,3 +55,27 @@ class DataError(HfriskError):
 
 class DatabaseError(HfriskError):
     """The database cannot be reached, or does not show what is needed."""
+
+
+@contextlib.contextmanager
+def exit_on_error() -> Iterator[None]:
+    """Turn what a user can cause into one line on stderr and an exit code: 1 for an error, 130 for Ctrl-C; other exceptions pass."""
+    try:
+        yield
+    except HfriskError as error:
+        report_error(error.message, error.hint)
+        raise SystemExit(1) from None
+    except OSError as error:
+        where = f" `{error.filename}`" if error.filename else ""
+        report_error(f"{error.strerror or error}{where}", "check the path, its permissions and the space on its disk")
+        raise SystemExit(1) from None
+    except KeyboardInterrupt:
+        report_error("interrupted", None)
+        raise SystemExit(130) from None
+
+
+def report_error(message: str, hint: str | None) -> None:
+    """Write `error: …` and `hint: …` to stderr."""
+    print(f"error: {message}", file=sys.stderr)
+    if hint is not None:
+        print(f"\nhint: {hint}", file=sys.stderr)

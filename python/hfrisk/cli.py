@@ -1,0 +1,135 @@
+"""`hfrisk VERB`: the commands, each a thin call of the function with the same name.
+
+Heavy modules are imported inside the verbs, so that `hfrisk --help` answers at once and a missing optional package only stops the verb
+that needs it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hfrisk.convert import convert_command
+from hfrisk.errors import exit_on_error
+
+if TYPE_CHECKING:
+    from hfrisk.config import StudyConfig
+
+app = typer.Typer(
+    name="hfrisk",
+    help="From hospital ECG XML to a heart-failure risk model with honest numbers.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command("convert")(convert_command)
+
+ConfigOption = Annotated[Path, typer.Option("--config", "-c", help="The study file.")]
+SetOption = Annotated[list[str] | None, typer.Option("--set", help="Override one setting: section.key=value.")]
+RunArgument = Annotated[Path, typer.Argument(help="Folder of a training run.")]
+STUDY_FILE = Path("study.toml")
+
+
+@app.command()
+def labels(config: ConfigOption = STUDY_FILE, overrides: SetOption = None) -> None:
+    """Read heart-failure diagnoses from the OMOP database."""
+    with exit_on_error():
+        from hfrisk import labels as module  # noqa: PLC0415
+
+        module.run(_load(config, overrides))
+
+
+@app.command()
+def cohort(config: ConfigOption = STUDY_FILE, overrides: SetOption = None) -> None:
+    """Join recordings, registry and diagnoses to one row an ECG, with label and split."""
+    with exit_on_error():
+        from hfrisk import cohort as module  # noqa: PLC0415
+
+        module.run(_load(config, overrides))
+
+
+@app.command()
+def train(
+    config: ConfigOption = STUDY_FILE,
+    overrides: SetOption = None,
+    *,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue a run that was stopped.")] = False,
+) -> None:
+    """Train the model; the same as `python -m hfrisk.train`."""
+    with exit_on_error():
+        from hfrisk import train as module  # noqa: PLC0415
+
+        module.run(_load(config, overrides), resume=resume)
+
+
+@app.command()
+def evaluate(run: RunArgument) -> None:
+    """Measure a trained model on the test split."""
+    with exit_on_error():
+        from hfrisk import evaluate as module  # noqa: PLC0415
+
+        module.run(run)
+
+
+@app.command()
+def report(
+    run: RunArgument,
+    *,
+    with_cases: Annotated[bool, typer.Option(help="Draw example ECGs, which are patient data.")] = True,
+) -> None:
+    """Write RUN/report.html."""
+    with exit_on_error():
+        from hfrisk import report as module  # noqa: PLC0415
+
+        typer.echo(module.run(run, with_cases=with_cases))
+
+
+@app.command()
+def plot(
+    source: Annotated[Path, typer.Argument(help="An ECG XML file, or a store.")],
+    row: Annotated[int | None, typer.Argument(help="Row of the store.")] = None,
+    *,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Picture to write: .svg, .png or .pdf.")] = Path("ecg.svg"),
+) -> None:
+    """Draw twelve leads on ECG paper, 25 mm/s and 10 mm/mV."""
+    with exit_on_error():
+        from hfrisk import plot as module  # noqa: PLC0415
+
+        module.run(source, row, output)
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Argument(help="Folder to make; it must not exist or be empty.")],
+    *,
+    patients: Annotated[int, typer.Option(min=20, help="How many patients the hospital has.")] = 700,
+    seed: Annotated[int, typer.Option(help="Another seed is another hospital.")] = 1,
+    run: Annotated[bool, typer.Option("--run", help="Then run every command on it, from conversion to report.")] = False,
+) -> None:
+    """Make a synthetic hospital: ECG XML, metadata, OMOP tables and a study file."""
+    with exit_on_error():
+        from hfrisk import synthetic  # noqa: PLC0415
+
+        if run:
+            from hfrisk.synthetic import demo as module  # noqa: PLC0415
+
+            module.run(out, num_patients=patients, seed=seed)
+        else:
+            synthetic.make_hospital(out, num_patients=patients, seed=seed)
+
+
+def _load(path: Path, overrides: list[str] | None) -> StudyConfig:
+    from hfrisk.config import load_config  # noqa: PLC0415
+
+    return load_config(path, overrides or ())
+
+
+def main() -> None:
+    """Run the `hfrisk` command."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,98 @@
+"""The corpus that the benches run on, and the fixture that compares."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from rounds import interleaved
+
+from hfrisk import convert, parse
+from hfrisk.synthetic import make_hospital
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+SHARED = Path(__file__).parents[2] / "shared"
+
+
+@pytest.fixture(scope="session")
+def corpus(tmp_path_factory) -> list[Path]:
+    """512 MUSE files of 10 s at 500 Hz, about 145 KB each, in the page cache."""
+    out = tmp_path_factory.mktemp("hospital")
+    make_hospital(out, num_patients=330, seed=7)
+    found = sorted((out / "datasets/ECG-Registry/1.0.0/1.MAIN").rglob("*.xml"))
+    whole = [path for path in found if is_plain(path)]
+    assert len(whole) >= 512
+    return whole[:512]
+
+
+def is_plain(path: Path) -> bool:
+    """Whether a file is a ten-second recording at 500 Hz without defects, so that every baseline can read it."""
+    text = path.read_bytes()
+    if text.count(b"<Waveform>") != 2 or b"<SampleBase>500<" not in text:
+        return False
+    try:
+        return not set(parse(path).flags) - {"noise_marked", "lead_off"}
+    except Exception as error:  # noqa: BLE001  a defect of the synthetic hospital: named, not silent
+        print(f"not in the corpus: {path.name}: {error}")
+        return False
+
+
+@pytest.fixture(scope="session")
+def counts() -> np.ndarray:
+    """Real ten-second recordings as int16 counts (n, 8, 5000) of 4.88 µV; made-up ones where the real ones are not at hand."""
+    real = SHARED / "waveforms" / "cpsc60.npz"
+    if real.exists():
+        return np.load(real)["adc"]
+    rng = np.random.default_rng(0)
+    return np.cumsum(rng.integers(-6, 7, (60, 8, 5000)), axis=2).astype(np.int16)
+
+
+@pytest.fixture(scope="session")
+def stores(corpus, tmp_path_factory) -> dict[str, Path]:
+    """The corpus as one store a codec."""
+    made = {}
+    for codec in ("ecgpack", "zstd", "none"):
+        made[codec] = tmp_path_factory.mktemp("store") / codec
+        convert([str(path) for path in corpus], made[codec], codec=codec)
+    return made
+
+
+@pytest.fixture
+def one_core() -> Iterator[None]:
+    """Pin this process, and so every contender, to one core."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(before)})
+    yield
+    os.sched_setaffinity(0, before)
+
+
+@pytest.fixture
+def compare(benchmark, request) -> Callable[..., dict[str, float]]:
+    """Time contenders in interleaved rounds and record their medians for RESULTS.md."""
+
+    def run(
+        contenders: Mapping[str, Callable[[], object]],
+        *,
+        items: int | Mapping[str, int],
+        unit: str,
+        targets: Mapping[str, float] | None = None,
+        rounds: int = 15,
+    ) -> dict[str, float]:
+        medians = interleaved(contenders, rounds=rounds)
+        benchmark.extra_info.update(
+            title=(request.node.function.__doc__ or request.node.name).strip().splitlines()[0],
+            unit=unit,
+            items={name: items if isinstance(items, int) else items[name] for name in contenders},
+            rounds=rounds,
+            medians=medians,
+            targets=dict(targets or {}),
+        )
+        benchmark.pedantic(next(iter(contenders.values())), rounds=3, warmup_rounds=0)
+        return medians
+
+    return run

@@ -1,0 +1,32 @@
+"""Timing for noisy machines: all contenders in one process, round after round in turn, medians and their ratios."""
+
+from __future__ import annotations
+
+import gc
+import statistics
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+
+def interleaved(contenders: Mapping[str, Callable[[], object]], *, rounds: int = 15) -> dict[str, float]:
+    """Run every contender once a round and return the median seconds of each; one round before the first is not counted."""
+    seconds: dict[str, list[float]] = {name: [] for name in contenders}
+    order = list(contenders)
+    for contender in contenders.values():
+        contender()
+    gc.collect()
+    gc.disable()
+    try:
+        for number in range(rounds):
+            # The first place of a round may be warmer or colder than the last: everybody has it equally often.
+            turn = number % len(order)
+            for name in order[turn:] + order[:turn]:
+                start = time.perf_counter()
+                contenders[name]()
+                seconds[name].append(time.perf_counter() - start)
+    finally:
+        gc.enable()
+    return {name: statistics.median(values) for name, values in seconds.items()}

@@ -1,12 +1,14 @@
 """One MUSE file to float32 (12, 5000), its metadata and its verified CRC-32."""
 
-from baselines import BestPython, parse_with_etree
+import pytest
 
+from baselines import BestPython, parse_with_etree
 from hfrisk import parse
 
 
-def test_parse(corpus, compare, one_core):
-    """Parse a MUSE file of 145 KB (one core)"""  # noqa: D400
+@pytest.mark.usefixtures("one_core")
+def test_parse(corpus, compare):
+    """Parse a MUSE file of 145 KB (one core)"""
     files = corpus[:32]
     best = BestPython()
     for path in files:

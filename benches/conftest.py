@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from rounds import interleaved
 
 from hfrisk import convert, parse
 from hfrisk.synthetic import make_hospital
+from rounds import interleaved
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -53,12 +53,22 @@ def counts() -> np.ndarray:
 
 
 @pytest.fixture(scope="session")
-def stores(corpus, tmp_path_factory) -> dict[str, Path]:
-    """The corpus as one store a codec."""
+def large_corpus(corpus, tmp_path_factory) -> list[Path]:
+    """2 048 names for the same 512 files: four shards."""
+    folder = tmp_path_factory.mktemp("links")
+    links = [folder / f"{copy}_{path.name}" for copy in range(4) for path in corpus]
+    for number, link in enumerate(links):
+        link.hardlink_to(corpus[number % len(corpus)])
+    return links
+
+
+@pytest.fixture(scope="session")
+def stores(large_corpus, tmp_path_factory) -> dict[str, Path]:
+    """2 048 recordings as one store a codec."""
     made = {}
     for codec in ("ecgpack", "zstd", "none"):
         made[codec] = tmp_path_factory.mktemp("store") / codec
-        convert([str(path) for path in corpus], made[codec], codec=codec)
+        convert([str(path) for path in large_corpus], made[codec], codec=codec)
     return made
 
 

@@ -1,0 +1,162 @@
+"""The page: what it shows, what it must not show, and that it needs nothing but itself."""
+
+import json
+import re
+import shutil
+import subprocess
+
+import pytest
+from lxml import html
+
+from hfrisk import evaluate, report
+from hfrisk.errors import DataError
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+@pytest.fixture
+def page_of(trained_run):
+    """Return a function that evaluates a run and gives its page as text."""
+
+    def make(*, with_cases=True, **settings):
+        run = trained_run(**settings)
+        evaluate.run(run)
+        return report.run(run, with_cases=with_cases).read_text(encoding="utf-8")
+
+    return make
+
+
+def text_of(page):
+    return re.sub(r"\s+", " ", html.fromstring(page).text_content())
+
+
+def test_the_page_shows_every_test_metric_of_report_json_with_its_interval(trained_run):
+    run = trained_run()
+    evaluate.run(run)
+    shown = text_of(report.run(run).read_text(encoding="utf-8"))
+    for name, estimate in json.loads((run / "report.json").read_text(encoding="utf-8"))["splits"]["test"]["metrics"].items():
+        numbers = [f"{100 * value:.1f}\N{NO-BREAK SPACE}%" if name == "prevalence" else f"{value:.3f}" for value in estimate.values()]
+        for number in numbers:
+            assert re.sub(r"\s", " ", number.replace("-", "\N{MINUS SIGN}")) in shown, name
+
+
+def test_the_page_loads_nothing(page_of):
+    page = page_of()
+    tree = html.fromstring(page)
+    assert "http://" not in page
+    assert "https://" not in page
+    assert not tree.xpath("//script | //link | //img | //iframe | //object | //embed | //image")
+    assert all(reference.startswith("#") for reference in tree.xpath("//@href | //@src"))
+    assert all(target.startswith("#") for target in re.findall(r"url\(([^)]*)\)", page))
+    assert "@import" not in page
+
+
+def test_every_reference_inside_a_picture_has_its_target_and_no_id_occurs_twice(page_of):
+    page = page_of()
+    ids = html.fromstring(page).xpath("//@id")
+    assert len(ids) == len(set(ids))
+    assert set(re.findall(r"(?:url\(#|href=\"#)([^)\"]+)", page)) <= set(ids)
+
+
+def test_every_colour_of_a_picture_follows_the_page(page_of):
+    body = page_of().partition("</style>")[2]
+    assert re.findall(r"#[0-9a-f]{6}\b", body) == []
+
+
+def test_the_style_of_a_picture_does_not_reach_the_page(page_of):
+    assert page_of().count("<style") == 1
+
+
+def test_all_figures_are_there(page_of):
+    labels = html.fromstring(page_of()).xpath("//svg/@aria-label")
+    assert [label.split()[0] for label in labels] == ["ROC", "Precision-recall", "Calibration", "Training", "Twelve-lead", "Twelve-lead"]
+
+
+def test_without_cases_no_ecg_is_on_the_page(page_of):
+    page = page_of(with_cases=False)
+    assert "ecg-paper)" not in page.partition("</style>")[2]
+    assert "Example ECGs" not in page
+    assert len(html.fromstring(page).xpath("//svg")) == 4
+
+
+def test_no_person_id_and_no_file_name_is_on_the_page(page_of):
+    page = page_of()
+    assert "MUSE_" not in page
+    assert not re.search(r"\b90000\d{3}\b", page)
+
+
+def test_the_highest_risk_comes_first_and_the_lowest_last(page_of):
+    captions = html.fromstring(page_of()).xpath("//figure[@class='ecg']/figcaption/b/text()")
+    assert [caption.split()[0] for caption in captions] == ["Highest", "Lowest"]
+
+
+def test_the_attrition_table_is_shown_and_its_text_is_escaped(page_of):
+    page = page_of()
+    assert "person unknown to the database &lt;or&gt; masked" in page
+    assert "698" in text_of(page)
+
+
+def test_a_name_with_markup_stays_text(page_of):
+    page = page_of(name="<script>alert(1)</script>")
+    assert "<script" not in page
+    assert "&lt;script&gt;" in page
+
+
+def test_the_mode_that_looks_into_the_future_is_warned_about(page_of):
+    assert "The label looks into the future." in page_of(mode="ever")
+
+
+def test_the_mode_that_does_not_is_not(page_of):
+    assert "The label looks into the future." not in page_of(mode="prevalent")
+
+
+def test_the_same_report_is_the_same_page(trained_run):
+    run = trained_run()
+    evaluate.run(run)
+    assert report.run(run).read_bytes() == report.run(run).read_bytes()
+
+
+def test_a_run_without_a_log_has_no_loss_curve(trained_run):
+    run = trained_run()
+    (run / "metrics.jsonl").unlink()
+    evaluate.run(run)
+    assert "Training and validation loss" not in report.run(run).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("missing", "message"), [("report.json", "no evaluation"), ("predictions.parquet", "no predictions"), ("config.toml", "not a run")]
+)
+def test_what_is_missing_is_named(trained_run, missing, message):
+    run = trained_run()
+    evaluate.run(run)
+    (run / missing).unlink()
+    with pytest.raises(DataError, match=message) as caught:
+        report.run(run)
+    assert caught.value.hint
+    assert not (run / "report.html").exists()
+
+
+@pytest.mark.parametrize("content", ["{", '{"schema": 99}'])
+def test_a_report_that_cannot_be_read_is_refused(trained_run, content):
+    run = trained_run()
+    (run / "report.json").write_text(content, encoding="utf-8")
+    with pytest.raises(DataError, match=r"report\.json"):
+        report.run(run)
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium here")
+def test_a_browser_renders_the_page_without_an_error(page_of, tmp_path):
+    page_of()
+    command = [
+        CHROMIUM,
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--enable-logging=stderr",
+        f"--user-data-dir={tmp_path / 'profile'}",
+    ]
+    done = subprocess.run(
+        [*command, "--dump-dom", (tmp_path / "run" / "report.html").as_uri()], capture_output=True, text=True, check=True, timeout=120
+    )
+    assert "How far to trust it" in done.stdout
+    assert "CONSOLE" not in done.stderr

@@ -50,7 +50,14 @@ class OmopConfig:
     condition_table: str = "condition_occurrence_v"
     person_table: str = "person_v"
     observation_period_table: str = "observation_period_v"
+    concept_table: str = "concept"
     concept_ancestor_table: str = "concept_ancestor"
+    person_id_column: str = "person_id"
+    condition_concept_id_column: str = "condition_concept_id"
+    condition_start_date_column: str = "condition_start_date"
+    condition_source_value_column: str = "condition_source_value"
+    """Where it exists, records without a standard concept (concept 0) count by their ICD-10 or KCD code."""
+    visit_occurrence_id_column: str = "visit_occurrence_id"
     statement_timeout_s: int = 3600
 
 
@@ -59,7 +66,11 @@ class PhenotypeConfig:
     """What counts as heart failure."""
 
     concept_set: str = "heart_failure"
-    """Name of a concept set that ships with hfrisk, or the path of a CSV (concept_id, concept_name, include_descendants, exclude)."""
+    """Name of a concept set that ships with hfrisk."""
+    file: Path | None = None
+    """CSV of a concept set of your own (concept_id, concept_name, include_descendants, exclude) that decides instead."""
+    check: Literal["strict", "warn"] = "strict"
+    """What happens when a concept of that CSV is not a standard condition inside heart failure: the run stops, or it says so."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,6 +81,8 @@ class CohortConfig:
     """`prevalent`: heart failure recorded on or before the ECG's date. `ever`: at any time, which leaks the future."""
     day_zero: Literal["prevalent", "exclude"] = "prevalent"
     """What a first record on the ECG's own date means."""
+    not_in_cdm: Literal["unknown", "negative"] = "unknown"
+    """What a person is whom the database does not know; the original notebooks called such a person negative."""
     one_ecg_per_person: Literal["all", "first", "last"] = "all"
 
 
@@ -81,7 +94,7 @@ class SplitConfig:
     validation_fraction: float = 0.1
     test_fraction: float = 0.2
     file: Path | None = None
-    """CSV (`person_id`, `split`) that decides instead of the hash."""
+    """CSV (`person_id`, `split` as train, validation or val, test) that decides instead of the hash."""
 
     def __post_init__(self) -> None:
         """Refuse fractions that leave nothing to train on."""
@@ -103,6 +116,14 @@ class ModelConfig:
     """Feature maps of the residual network's first stage."""
     num_stages: int = 4
     dropout: float = 0.2
+
+    def __post_init__(self) -> None:
+        """Refuse sizes that no network can have."""
+        if self.width < 1 or self.num_stages < 1 or not 0 <= self.dropout < 1:
+            raise ConfigError(
+                f"`model`: width {self.width}, num_stages {self.num_stages}, dropout {self.dropout} describe no network",
+                hint="width and num_stages are at least 1, dropout is at least 0 and below 1",
+            )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -127,6 +148,16 @@ class TrainConfig:
     """`auto` is bfloat16 on CUDA and float32 on the CPU."""
     num_threads: int = 0
     """Threads that decode batches; 0 takes one per core, at most 8."""
+    log_every_steps: int = 10
+    """Steps between two lines on the console; losses are fetched from the device then."""
+    checkpoint_every_minutes: float = 10.0
+    """Time between two saves within an epoch; each epoch's end saves as well."""
+
+    def __post_init__(self) -> None:
+        """Refuse settings that no training can have."""
+        for name in ("num_epochs", "batch_size", "learning_rate", "gradient_clip", "log_every_steps"):
+            if getattr(self, name) <= 0:
+                raise ConfigError(f"`train.{name}` is {getattr(self, name)}, expected a number above 0", hint="see the README's study file")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -218,11 +249,11 @@ def _apply_override(raw: dict[str, Any], override: str) -> None:
 
 def _build(cls: type[_T], raw: Mapping[str, Any], *, where: str, base: Path, section: str = "") -> _T:
     hints = typing.get_type_hints(cls)
-    for key in raw:
-        if key not in hints:
+    for given in raw:
+        if given not in hints:
             known = ", ".join(f"`{name}`" for name in hints)
             place = f"[{section}]" if section else "the top level"
-            raise ConfigError(f"{where}: unknown key `{key}` in {place}", hint=f"known there: {known}")
+            raise ConfigError(f"{where}: unknown key `{given}` in {place}", hint=f"known there: {known}")
     values = {}
     for key in dataclasses.fields(typing.cast("Any", cls)):
         hint = hints[key.name]

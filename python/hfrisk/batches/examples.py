@@ -1,0 +1,58 @@
+"""What goes into a stream and what comes out of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+
+class SignalSource(Protocol):
+    """What the stream needs of a store; `hfrisk.store.EcgStore` is one."""
+
+    def __len__(self) -> int:
+        """Count the rows, fill rows included."""
+        ...
+
+    def read_into(self, rows: NDArray[np.int64], out: NDArray[np.float32]) -> object:
+        """Write the signals of `rows` in µV into `out`, shape (B, 12, 5000)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """What is learnt from or predicted: one entry a recording.
+
+    Attributes:
+        rows: Rows of the store, int64 (N,).
+        y: Outcomes 0 or 1, float32 (N,); NaN where unknown.
+        tabular: Encoded features, float32 (N, F), or None.
+    """
+
+    rows: NDArray[np.int64]
+    y: NDArray[np.float32]
+    tabular: NDArray[np.float32] | None
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One batch on the device.
+
+    Attributes:
+        x_BLT: Signals in µV, float32 (B, 12, 5000), or None where the model reads none.
+        x_BF: Encoded features, float32 (B, F), or None.
+        y: Outcomes, float32 (B,).
+        rows: Rows of the store, int64 (B,), on the host.
+    """
+
+    x_BLT: Tensor | None  # noqa: N815
+    x_BF: Tensor | None  # noqa: N815
+    y: Tensor
+    rows: NDArray[np.int64]

@@ -1,0 +1,75 @@
+"""A made-up study: a store whose positives can be told by V1, a cohort, a tabular file."""
+
+import os
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+
+import hfrisk
+from hfrisk.config import ModelConfig, PathsConfig, StudyConfig, TrainConfig
+from hfrisk.model import NUM_SAMPLES
+
+NUM_ROWS = 96
+
+
+class FakeStore:
+    """Signals made from the row number: in positives V1 swings five times as wide. Can send the process a signal at the n-th read."""
+
+    def __init__(self, outcomes):
+        self.outcomes = outcomes
+        self.num_reads = 0
+        self.signal_at = {}
+
+    def __len__(self):
+        return len(self.outcomes)
+
+    def read_into(self, rows, out):
+        self.num_reads += 1
+        for row, signal_LT in zip(rows, out, strict=True):  # noqa: N806
+            noise = np.random.default_rng(int(row)).standard_normal((12, NUM_SAMPLES), dtype=np.float32)
+            signal_LT[:] = 100 * noise
+            signal_LT[6] *= 5 if self.outcomes[row] == 1 else 1
+        if self.num_reads in self.signal_at:
+            os.kill(os.getpid(), self.signal_at.pop(self.num_reads))
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)  # tiny tensors: threads would only wait for each other
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def store(monkeypatch):
+    fake = FakeStore(np.random.default_rng(0).random(NUM_ROWS) < 0.4)
+    monkeypatch.setattr(hfrisk, "open", lambda _path, **_settings: fake, raising=False)
+    return fake
+
+
+@pytest.fixture
+def study(tmp_path, store):
+    """A study of 96 ECGs of 48 persons, with a tabular file whose `age` says nothing."""
+    generator = np.random.default_rng(1)
+    persons = np.arange(NUM_ROWS) // 2
+    split = np.select([persons % 4 == 3, persons % 8 == 2], ["validation", "test"], "train")
+    data = tmp_path / "data"
+    data.mkdir()
+    pl.DataFrame({"row": np.arange(NUM_ROWS), "person_id": persons, "y": store.outcomes.astype(np.int8), "split": split}).write_parquet(
+        data / "cohort.parquet"
+    )
+    age = generator.normal(60, 10, 48)
+    age[5] = np.nan
+    pl.DataFrame({"person_id": range(48), "age": age, "diabetes": generator.integers(0, 2, 48), "hf_outcome": [0, 1] * 24}).fill_nan(
+        None
+    ).write_csv(tmp_path / "tabular.csv")
+    return StudyConfig(
+        paths=PathsConfig(
+            store=tmp_path / "store", registry=tmp_path / "registry", data=data, tabular=tmp_path / "tabular.csv", run=tmp_path / "run"
+        ),
+        model=ModelConfig(width=8, num_stages=2, dropout=0.1),
+        train=TrainConfig(num_epochs=2, batch_size=16, learning_rate=1e-2, device="cpu", log_every_steps=2, patience=0),
+    )

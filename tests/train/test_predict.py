@@ -1,0 +1,42 @@
+"""Predictions of a saved model."""
+
+import dataclasses
+
+import numpy as np
+import polars as pl
+import pytest
+
+from hfrisk.checkpoint import load_model
+from hfrisk.errors import DataError
+from hfrisk.predict import predict_logits
+from hfrisk.train import run
+
+
+def changed(study, **sections):
+    """The study with some keys of some sections changed: `changed(study, train={"num_epochs": 3})`."""
+    return dataclasses.replace(study, **{name: dataclasses.replace(getattr(study, name), **values) for name, values in sections.items()})
+
+
+@pytest.mark.parametrize("inputs", ["ecg", "tabular", "both"])
+def test_predictions_of_a_saved_model_are_those_of_validation(study, inputs):
+    study = changed(study, model={"inputs": inputs})
+    run(study)
+    cohort = pl.read_parquet(study.paths.data / "cohort.parquet").filter(pl.col("split") == "validation")
+    logits = predict_logits(study.paths.run / "hf_risk_model.pth", study, cohort)
+    loss = float(np.mean(np.logaddexp(0, logits) - cohort["y"].to_numpy() * logits))
+    assert logits.dtype == np.float64
+    assert loss == pytest.approx(load_model(study.paths.run / "hf_risk_model.pth")[1]["metrics"]["validation_loss"], rel=1e-6)
+
+
+def test_predictions_follow_the_order_of_the_frame(study):
+    run(study)
+    frame = pl.DataFrame({"row": [3, 1, 2], "person_id": [1, 0, 1]})
+    path = study.paths.run / "hf_risk_model.pth"
+    assert predict_logits(path, study, frame) == pytest.approx(predict_logits(path, study, frame.reverse())[::-1], rel=1e-5)
+
+
+def test_a_model_refuses_a_tabular_file_without_its_features(study):
+    run(study)
+    pl.read_csv(study.paths.tabular).drop("age").write_csv(study.paths.tabular)
+    with pytest.raises(DataError, match="`age`"):
+        predict_logits(study.paths.run / "hf_risk_model.pth", study, pl.DataFrame({"row": [0], "person_id": [0]}))

@@ -2,7 +2,9 @@
 
 pub mod error;
 pub mod lead;
+pub mod pack;
 pub mod recording;
+pub mod xml;
 
 pub use error::{PackError, ParseError, StoreError};
 pub use lead::Lead;

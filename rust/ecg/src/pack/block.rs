@@ -1,0 +1,163 @@
+//! Blocks: 128 values in eight 16-bit lanes, packed to the width of the largest.
+//!
+//! Value `i` of a block stands in lane `i % 8` of row `i / 8`. Row `r` of a block of width `w` occupies bits `r * w .. (r + 1) * w` of each
+//! lane's stream, least significant bit first, and a stream is cut into 16-bit words; so word `k` of all eight lanes is one 16-byte
+//! vector, and packing is nothing but shifts and masks of whole vectors, whose amounts are constants once the width is.
+
+/// Values a block.
+pub(super) const BLOCK: usize = 128;
+/// The widest a value can be.
+pub(super) const MAX_WIDTH: usize = 16;
+
+const LANES: usize = 8;
+const ROWS: usize = BLOCK / LANES;
+
+/// One row of a block, or one word of all lanes.
+pub(super) type Row = [u16; LANES];
+/// One packed vector as it stands in a chunk (little-endian).
+pub(super) type Packed = [u8; 2 * LANES];
+
+/// Blocks that `num_samples` values of a lead fill.
+pub(super) const fn num_blocks(num_samples: usize) -> usize {
+    num_samples.div_ceil(BLOCK)
+}
+
+#[inline(always)]
+fn load(packed: &Packed) -> Row {
+    std::array::from_fn(|lane| u16::from_le_bytes([packed[2 * lane], packed[2 * lane + 1]]))
+}
+
+#[inline(always)]
+fn store(row: Row, packed: &mut Packed) {
+    for (bytes, value) in packed.chunks_exact_mut(2).zip(row) {
+        bytes.copy_from_slice(&value.to_le_bytes());
+    }
+}
+
+#[inline(always)]
+fn pack_width<const W: usize>(rows: &[Row; ROWS], out: &mut [Packed; W]) {
+    let mut words = [[0u16; LANES]; W];
+    for (r, row) in rows.iter().enumerate() {
+        let (word, shift) = (r * W / 16, r * W % 16);
+        for lane in 0..LANES {
+            words[word][lane] |= row[lane] << shift;
+        }
+        if shift + W > 16 {
+            for lane in 0..LANES {
+                words[word + 1][lane] |= row[lane] >> (16 - shift);
+            }
+        }
+    }
+    for (packed, word) in out.iter_mut().zip(words) {
+        store(word, packed);
+    }
+}
+
+#[inline(always)]
+fn unpack_width<const W: usize>(packed: &[Packed; W]) -> [Row; ROWS] {
+    let mask = u16::MAX >> (16 - W);
+    std::array::from_fn(|r| {
+        let (word, shift) = (r * W / 16, r * W % 16);
+        let low = load(&packed[word]);
+        if shift + W > 16 {
+            let high = load(&packed[word + 1]);
+            std::array::from_fn(|lane| (low[lane] >> shift | high[lane] << (16 - shift)) & mask)
+        } else {
+            low.map(|value| (value >> shift) & mask)
+        }
+    })
+}
+
+/// The packed vectors of one block begin `packed`; take them off its front and unpack them.
+///
+/// A width beyond 16 or too few vectors give zeros: [`parse`](super::chunk::parse) has excluded both.
+#[inline(always)]
+pub(super) fn take(packed: &mut &[Packed], width: u8) -> [Row; ROWS] {
+    macro_rules! widths {
+        ($($width:literal)*) => {
+            match width {
+                $($width => match packed.split_first_chunk::<$width>() {
+                    Some((block, rest)) => {
+                        *packed = rest;
+                        unpack_width::<$width>(block)
+                    }
+                    None => [[0; LANES]; ROWS],
+                },)*
+                _ => [[0; LANES]; ROWS],
+            }
+        };
+    }
+    widths!(1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16)
+}
+
+/// Append one block of zigzag values, and say its width.
+#[inline(always)]
+pub(super) fn append(rows: &[Row; ROWS], out: &mut Vec<u8>) -> u8 {
+    let mut any = [0u16; LANES];
+    for row in rows {
+        for lane in 0..LANES {
+            any[lane] |= row[lane];
+        }
+    }
+    let width = (u16::BITS - any.into_iter().fold(0, |all, lane| all | lane).leading_zeros()) as u8;
+    macro_rules! widths {
+        ($($width:literal)*) => {
+            match width {
+                $($width => {
+                    let mut packed = [[0; 2 * LANES]; $width];
+                    pack_width::<$width>(rows, &mut packed);
+                    out.extend_from_slice(packed.as_flattened());
+                })*
+                _ => {}
+            }
+        };
+    }
+    widths!(1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16);
+    width
+}
+
+/// First differences of at most 128 counts, zigzag; what is missing to 128 is filled with differences of zero.
+#[inline(always)]
+pub(super) fn differences(counts: &[i16], previous: i16) -> [Row; ROWS] {
+    let mut before = [0i16; BLOCK];
+    let mut now = [0i16; BLOCK];
+    let last = counts.last().copied().unwrap_or(previous);
+    now[..counts.len()].copy_from_slice(counts);
+    now[counts.len()..].fill(last);
+    before[0] = previous;
+    before[1..].copy_from_slice(&now[..BLOCK - 1]);
+    std::array::from_fn(|r| {
+        std::array::from_fn(|lane| {
+            let difference = now[r * LANES + lane].wrapping_sub(before[r * LANES + lane]);
+            ((difference << 1) ^ (difference >> 15)) as u16
+        })
+    })
+}
+
+/// Undo [`differences`]: running sums modulo 2^16 that continue from `carry`, the last count of the block before.
+#[inline(always)]
+pub(super) fn integrate(rows: [Row; ROWS], carry: &mut i16) -> [i16; BLOCK] {
+    let mut counts = [0i16; BLOCK];
+    let mut base = [*carry as u16; LANES];
+    for (row, slot) in rows.into_iter().zip(counts.chunks_exact_mut(LANES)) {
+        let differences = row.map(|value| (value >> 1) ^ 0u16.wrapping_sub(value & 1));
+        let sums = add(scan(differences), base);
+        base = [sums[LANES - 1]; LANES];
+        slot.copy_from_slice(&sums.map(|value| value as i16));
+    }
+    *carry = base[0] as i16;
+    counts
+}
+
+#[inline(always)]
+fn add(a: Row, b: Row) -> Row {
+    std::array::from_fn(|lane| a[lane].wrapping_add(b[lane]))
+}
+
+/// Inclusive running sum within a row, in three steps instead of seven.
+#[inline(always)]
+fn scan(row: Row) -> Row {
+    let row = add(row, [0, row[0], row[1], row[2], row[3], row[4], row[5], row[6]]);
+    let row = add(row, [0, 0, row[0], row[1], row[2], row[3], row[4], row[5]]);
+    add(row, [0, 0, 0, 0, row[0], row[1], row[2], row[3]])
+}

@@ -1,0 +1,122 @@
+//! From a signal to a chunk.
+
+use super::block::{self, BLOCK};
+use super::chunk::{self, Chunk};
+use super::simd::{Kernel, Simd};
+use super::{decode, floats, microvolts};
+use crate::recording::{NUM_LEADS, Signal};
+
+/// Packs recordings; keeps its buffers from one to the next.
+#[derive(Debug)]
+pub struct Encoder {
+    simd: Simd,
+    decoded: Vec<i16>,
+    recovered: Signal,
+    values: Vec<f32>,
+}
+
+impl Default for Encoder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Encoder {
+    /// An encoder with empty buffers.
+    pub fn new() -> Self {
+        Self { simd: Simd::best(), decoded: Vec::new(), recovered: Signal::default(), values: Vec::new() }
+    }
+
+    /// Append one chunk to `out` that decodes to [`Signal::write_microvolts`] bit for bit.
+    ///
+    /// The counts are packed, decoded again and compared. Gains that no decoder could apply the same way everywhere (not finite, or beyond
+    /// 2^100 in size or in smallness) are stored as floats.
+    ///
+    /// # Panics
+    /// When the signal holds another number of counts than its leads and samples say: a mistake of the caller, not of the data.
+    pub fn encode(&mut self, signal: &Signal, out: &mut Vec<u8>) {
+        let num_leads = signal.lead_set.leads().len();
+        assert_eq!(signal.counts.len(), num_leads * signal.num_samples, "counts of leads x samples");
+        if self.try_pack(signal, out) {
+            return;
+        }
+        let mut values = std::mem::take(&mut self.values);
+        values.resize(NUM_LEADS * signal.num_samples, 0.0);
+        signal.write_microvolts(&mut values);
+        append_floats(&values, NUM_LEADS, out);
+        self.values = values;
+    }
+
+    /// Append one chunk to `out` that decodes to `values` (leads x samples, any float32) bit for bit.
+    ///
+    /// Twelve leads that are counts times a gain are packed like a [`Signal`]; everything else is stored as floats.
+    ///
+    /// # Panics
+    /// When `num_leads` is 0 or above 255, or does not divide the number of values: a mistake of the caller, not of the data.
+    pub fn encode_microvolts(&mut self, values: &[f32], num_leads: usize, out: &mut Vec<u8>) {
+        assert!((1..=255).contains(&num_leads) && values.len().is_multiple_of(num_leads), "values of 1 to 255 leads x samples");
+        let mut signal = std::mem::take(&mut self.recovered);
+        let packed = num_leads == NUM_LEADS && microvolts::recover(values, &mut signal) && self.try_pack(&signal, out);
+        self.recovered = signal;
+        if !packed {
+            append_floats(values, num_leads, out);
+        }
+    }
+
+    /// Append a packed chunk, unless it would not come back; `out` is then as it was.
+    fn try_pack(&mut self, signal: &Signal, out: &mut Vec<u8>) -> bool {
+        let num_leads = signal.lead_set.leads().len();
+        if !signal.lsb_uv[..num_leads].iter().all(|&lsb| chunk::is_packable_gain(lsb))
+            || u32::try_from(signal.num_samples).is_err()
+        {
+            return false;
+        }
+        let start = out.len();
+        let widths = chunk::begin_counts(signal.lead_set, signal.num_samples, &signal.lsb_uv, out);
+        self.simd.run(PackKernel { signal, widths, out });
+        chunk::seal(&mut out[start..]);
+        self.decoded.resize(signal.counts.len(), 0);
+        if let Ok(Chunk::Counts(counts)) = chunk::parse(&out[start..]) {
+            decode::counts_with(self.simd, &counts, &mut self.decoded);
+            if self.decoded == signal.counts {
+                return true;
+            }
+        }
+        out.truncate(start);
+        false
+    }
+}
+
+fn append_floats(values: &[f32], num_leads: usize, out: &mut Vec<u8>) {
+    let num_samples = values.len() / num_leads;
+    assert!(u32::try_from(num_samples).is_ok(), "fewer than 2^32 samples a lead");
+    let start = out.len();
+    chunk::begin_floats(num_leads as u8, num_samples, out);
+    floats::compress(values, out);
+    chunk::seal(&mut out[start..]);
+}
+
+struct PackKernel<'a> {
+    signal: &'a Signal,
+    /// Where in `out` the widths begin.
+    widths: usize,
+    out: &'a mut Vec<u8>,
+}
+
+impl Kernel for PackKernel<'_> {
+    #[inline(always)]
+    fn run(self) {
+        let mut at = self.widths;
+        if self.signal.num_samples == 0 {
+            return;
+        }
+        for lead in self.signal.counts.chunks_exact(self.signal.num_samples) {
+            let mut previous = 0;
+            for counts in lead.chunks(BLOCK) {
+                self.out[at] = block::append(&block::differences(counts, previous), self.out);
+                previous = counts.last().copied().unwrap_or(previous);
+                at += 1;
+            }
+        }
+    }
+}

@@ -1,0 +1,48 @@
+"""Whose recording is it: file names of the store against file names of the registry."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from hfrisk.errors import DataError
+
+
+def match_files(records: pl.DataFrame, registry: pl.DataFrame) -> pl.DataFrame:
+    """Give every recording the person that the registry names for its file.
+
+    Names are compared as they are; what stays without an owner is compared again regardless of case, since files that went through
+    Windows come back in other letters.
+
+    Returns:
+        `row` Int64, `ecg_file`, `registry_file` and `person_id` (null: not in the registry), `index_date` Date, `payload_hash`.
+
+    Raises:
+        DataError: No file is in both tables.
+    """
+    recordings = records.select(
+        pl.col("row").cast(pl.Int64), "ecg_file", "payload_hash", index_date=pl.col("acquired_at").dt.date(), key=pl.col("ecg_file")
+    )
+    owners = registry.select("person_id", registry_file="ecg_file", key="ecg_file")
+    exact = recordings.join(owners, on="key", how="left")
+    rest = exact.filter(pl.col("registry_file").is_null()).drop("person_id", "registry_file").with_columns(pl.col("key").str.to_lowercase())
+    folded = (
+        owners.with_columns(pl.col("key").str.to_lowercase())
+        .group_by("key")
+        .agg(pl.col("registry_file").min(), pl.col("person_id").first(), num_persons=pl.col("person_id").n_unique())
+        .filter(pl.col("num_persons") == 1)
+        .drop("num_persons")
+    )
+    columns = ["row", "ecg_file", "registry_file", "person_id", "index_date", "payload_hash"]
+    matched = pl.concat(
+        [
+            exact.filter(pl.col("registry_file").is_not_null()).select(columns),
+            rest.join(folded, on="key", how="left").select(columns),
+        ]
+    )
+    if matched["person_id"].null_count() == matched.height:
+        raise DataError(
+            f"none of the {records.height:,} recordings of the store is among the {registry.height:,} files of the registry",
+            hint="compare `ecg_file` in records.parquet with `nstri_path` in the metadata files: do `paths.store` and `paths.registry` "
+            "belong to one hospital?",
+        )
+    return matched

@@ -1,0 +1,154 @@
+"""Heart-failure labels from the OMOP database: `hfrisk labels`, and `hf_outcome` for a notebook."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import polars as pl
+import pyarrow.parquet as pq  # type: ignore[import-untyped]
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from hfrisk.config import OmopConfig, PhenotypeConfig
+from hfrisk.errors import DataError
+from hfrisk.omop import phenotype
+from hfrisk.omop.concept_set import ResolvedConceptSet, resolve
+from hfrisk.omop.connection import Database, connect
+from hfrisk.outputs import Outputs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hfrisk.config import StudyConfig
+
+
+def hf_outcome(
+    connection: Any,  # noqa: ANN401
+    *,
+    schema: str = "cdm_public",
+    table: str = "condition_occurrence_v",
+    vocabulary_schema: str = "",
+    concept_set: str | Path = "heart_failure",
+    check: Literal["strict", "warn"] = "strict",
+) -> pl.DataFrame:
+    """Tell for every person of the condition table whether any record, at any time, is heart failure.
+
+    The connection is used as it is and stays open; `.to_pandas()` on the result gives the original notebooks' frame.
+
+    Args:
+        connection: An open psycopg2 connection.
+        schema: Schema of the OMOP CDM.
+        table: The condition table or view.
+        vocabulary_schema: Schema of `concept` and `concept_ancestor`; empty means `schema`.
+        concept_set: Name of a concept set that ships with hfrisk, or the path of a CSV of your own.
+        check: `strict` refuses concepts of your own that are not standard conditions inside heart failure, `warn` only says so.
+
+    Returns:
+        `person_id` Int64 and `hf_outcome` Int8 (0 or 1), ordered by person.
+
+    Raises:
+        DatabaseError: The table or a column is not there, or the server stops the query.
+        DataError: The concept set does not stand up to the check.
+    """
+    omop = OmopConfig(cdm_schema=schema, condition_table=table, vocabulary_schema=vocabulary_schema)
+    is_file = isinstance(concept_set, Path) or concept_set.endswith(".csv")
+    chosen = PhenotypeConfig(file=Path(concept_set), check=check) if is_file else PhenotypeConfig(concept_set=str(concept_set), check=check)
+    database = Database(connection)
+    conditions = phenotype.condition_table(database, omop)
+    concepts = resolve(database, omop, chosen)
+    _tell_notes(concepts)
+    return phenotype.outcome(database, conditions, concepts)
+
+
+def run(config: StudyConfig) -> None:
+    """Write hf_outcome.csv, conditions.parquet, persons.parquet and concept_set.json into the study's data folder.
+
+    All four appear together, when the last one is complete; they show one moment of the database.
+
+    Raises:
+        ConfigError: The DSN cannot be read or holds a password.
+        DatabaseError: The server cannot be reached, or a table or column is not there.
+        DataError: The concept set does not stand up to the check, or nobody has heart failure.
+    """
+    with connect(config.omop) as database, Outputs(config.paths.data) as outputs, _progress() as progress:
+        task = progress.add_task("finding the tables")
+        conditions = phenotype.condition_table(database, config.omop)
+        concepts = resolve(database, config.omop, config.phenotype)
+        _tell_notes(concepts)
+        progress.update(task, description=f"reading {conditions.table.schema}.{conditions.table.name}")
+        outcome = phenotype.outcome(database, conditions, concepts)
+        num_cases = int(outcome["hf_outcome"].sum())
+        if num_cases == 0:
+            raise DataError(
+                f"none of the {outcome.height:,} persons in `{conditions.table.schema}.{conditions.table.name}` has heart failure",
+                hint=f"none of {len(concepts.concept_ids)} concepts occurs there: is `omop.condition_table` the right table?",
+            )
+        outcome.write_csv(outputs.path("hf_outcome.csv"))
+        progress.update(task, description="reading dated heart-failure records")
+        num_records, num_by_code = _write_conditions(outputs.path("conditions.parquet"), database, conditions, concepts)
+        progress.update(task, description="reading persons")
+        persons = _persons(database, config.omop, outcome)
+        persons.write_parquet(outputs.path("persons.parquet"))
+        frozen = concepts.frozen() | {
+            "source_codes": phenotype.SOURCE_CODES if conditions.has_source_values else None,
+            "num_records": num_records,
+            "num_records_by_source_code": num_by_code,
+        }
+        outputs.path("concept_set.json").write_text(json.dumps(frozen, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    by_code = f"{num_by_code:,} by source code" if conditions.has_source_values else "no source codes in the table"
+    _tell(
+        f"{num_cases:,} of {outcome.height:,} persons have heart failure ({num_cases / outcome.height:.1%}): {num_records:,} records, "
+        f"{by_code}; {len(concepts.concept_ids)} concepts, resolved by {concepts.resolved_by}; {persons.height:,} persons in the database"
+    )
+
+
+def _write_conditions(
+    path: Path, database: Database, conditions: phenotype.ConditionTable, concepts: ResolvedConceptSet
+) -> tuple[int, int]:
+    """Stream the records into parquet; return how many there are, and how many were found by their source code."""
+    num_records = num_by_code = 0
+    with contextlib.ExitStack() as stack:
+        writer: pq.ParquetWriter | None = None
+        for batch in phenotype.stream_conditions(database, conditions, concepts):
+            table = batch.to_arrow()
+            if writer is None:
+                writer = stack.enter_context(pq.ParquetWriter(path, table.schema, compression="zstd"))
+            writer.write_table(table)
+            num_records += batch.height
+            num_by_code += int((batch["condition_concept_id"] == 0).sum())
+    return num_records, num_by_code
+
+
+def _persons(database: Database, config: OmopConfig, outcome: pl.DataFrame) -> pl.DataFrame:
+    """Everybody the database knows, be it only by a condition, with what it tells of them."""
+    table = phenotype.persons(database, config)
+    periods = phenotype.observation(database, config)
+    if table is None:
+        _tell(f"note: no person table `{config.cdm_schema}.{config.person_table}`, so only persons with a condition are known")
+        table = pl.DataFrame(schema={"person_id": pl.Int64, "year_of_birth": pl.Int32, "gender_concept_id": pl.Int64})
+    if periods is None:
+        periods = pl.DataFrame(schema={"person_id": pl.Int64, "observation_start": pl.Date, "observation_end": pl.Date})
+    everybody = pl.concat([table.select("person_id"), outcome.select("person_id"), periods.select("person_id")]).unique().sort("person_id")
+    return everybody.join(table.unique("person_id", keep="first", maintain_order=True), on="person_id", how="left").join(
+        periods, on="person_id", how="left"
+    )
+
+
+def _tell_notes(concepts: ResolvedConceptSet) -> None:
+    for note in concepts.notes:
+        _tell(f"note: {note}")
+
+
+def _tell(sentence: str) -> None:
+    print(sentence, file=sys.stderr)
+
+
+@contextlib.contextmanager
+def _progress() -> Iterator[Progress]:
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        yield progress

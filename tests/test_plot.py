@@ -132,7 +132,7 @@ def test_a_row_without_a_recording_is_refused():
 
 @pytest.mark.parametrize(("suffix", "magic"), [(".svg", b"<?xml"), (".png", b"\x89PNG"), (".pdf", b"%PDF")])
 def test_a_picture_is_written_in_the_format_of_its_name_and_always_the_same(tmp_path, monkeypatch, suffix, magic):
-    monkeypatch.setattr(hfrisk, "parse", lambda _source: SimpleNamespace(signal=ramps()), raising=False)
+    monkeypatch.setitem(vars(hfrisk), "parse", lambda _source: SimpleNamespace(signal=ramps()))
     first, second = tmp_path / f"first{suffix}", tmp_path / f"second{suffix}"
     plot.run(tmp_path / "ecg.xml", None, first)
     plot.run(tmp_path / "ecg.xml", None, second)
@@ -149,7 +149,7 @@ def test_an_svg_has_the_true_size(tmp_path):
 def test_a_row_of_a_store_is_drawn(tmp_path, monkeypatch):
     asked = []
     store = SimpleNamespace(read=lambda rows: (asked.extend(rows), ramps()[None])[1])
-    monkeypatch.setattr(hfrisk, "open", lambda _source: store, raising=False)
+    monkeypatch.setitem(vars(hfrisk), "open", lambda _source: store)
     plot.run(tmp_path, 7, tmp_path / "ecg.svg")
     assert asked == [7]
 

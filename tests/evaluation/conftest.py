@@ -24,7 +24,9 @@ def beats(seed):
     return (rng.uniform(-1, 1.5, (12, 1)) * beat + rng.normal(0, 8, (12, 5000))).astype(np.float32)
 
 
-def write_run(folder, monkeypatch, *, mode="prevalent", name="A study", logit_of=lambda z: z - 0.2, change=lambda cohort: cohort):
+def write_run(
+    folder, monkeypatch, *, mode="prevalent", name="A study", logit_of=lambda z: z - 0.2, change=lambda cohort: cohort, num_bootstrap=40
+):
     """Write data and a run folder, and put in a model that predicts `logit_of` the logits by which the outcome was drawn."""
     rng = np.random.default_rng(3)
     num_ecgs = rng.integers(1, 4, NUM_PERSONS)
@@ -54,7 +56,7 @@ def write_run(folder, monkeypatch, *, mode="prevalent", name="A study", logit_of
     config = StudyConfig(
         name=name,
         paths=PathsConfig(store=folder / "store", registry=folder, data=data, run=run),
-        evaluate=EvaluateConfig(num_bootstrap=40),
+        evaluate=EvaluateConfig(num_bootstrap=num_bootstrap),
     )
     (run / "config.toml").write_text(dump_config(config).replace('mode = "prevalent"', f'mode = "{mode}"'), encoding="utf-8")
     (run / "run.json").write_text(json.dumps({"seed": 42, "hashes": {"cohort": "12ab"}, "git_revision": None}), encoding="utf-8")
@@ -66,7 +68,7 @@ def write_run(folder, monkeypatch, *, mode="prevalent", name="A study", logit_of
     stand_in.predict_logits = lambda _model, _config, frame: logit_of(z[frame["row"].to_numpy()])
     monkeypatch.setitem(sys.modules, "hfrisk.predict", stand_in)
     store = SimpleNamespace(read=lambda rows: np.stack([beats(row) for row in rows]))
-    monkeypatch.setattr(hfrisk, "open", lambda _path: store, raising=False)
+    monkeypatch.setitem(vars(hfrisk), "open", lambda _path: store)
     return run
 
 

@@ -10,6 +10,7 @@ from lxml import html
 
 from hfrisk import evaluate, report
 from hfrisk.errors import DataError
+from hfrisk.report import words
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
@@ -116,6 +117,15 @@ def test_a_run_without_a_log_has_no_loss_curve(trained_run):
     (run / "metrics.jsonl").unlink()
     evaluate.run(run)
     assert "Training and validation loss" not in report.run(run).read_text(encoding="utf-8")
+
+
+def test_intervals_that_are_not_known_are_said_to_be_so(page_of):
+    assert "n/a to n/a" in page_of(num_bootstrap=0)
+
+
+@pytest.mark.parametrize(("share", "shown"), [(0.0, "0.0"), (0.0004, "under 0.1"), (0.1234, "12.3"), (0.9999, "over 99.9"), (1.0, "100.0")])
+def test_a_share_reads_as_none_or_all_only_when_it_is(share, shown):
+    assert words.percent(share) == f"{shown}\N{NO-BREAK SPACE}%"
 
 
 @pytest.mark.parametrize(

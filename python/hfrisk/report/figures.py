@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from hfrisk.report.svg import GRID, INK, QUIET, SERIES_1, SERIES_2, SURFACE, inline
+from hfrisk.report.words import fixed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -101,12 +102,12 @@ def calibration(measured: dict[str, Any]) -> Markup:
 
 
 def losses(epochs: Sequence[dict[str, Any]]) -> Markup:
-    """Training and validation loss, epoch by epoch."""
+    """Training and validation loss, epoch by epoch; the log counts epochs from 0, readers from 1."""
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=_SIZE_INCHES, layout="constrained")
         axes = figure.subplots()
         for key, label, colour in (("train_loss", "training", QUIET), ("validation_loss", "validation", SERIES_2)):
-            points = [(epoch["epoch"], epoch[key]) for epoch in epochs if epoch.get(key) is not None]
+            points = [(epoch["epoch"] + 1, epoch[key]) for epoch in epochs if epoch.get(key) is not None]
             axes.plot(*np.array(points).T, label=label, color=colour, linewidth=1.5, marker="o", markersize=3)
         axes.set(xlabel="Epoch", ylabel="Binary cross-entropy")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -125,5 +126,5 @@ def _plot_splits(axes: Axes, splits: dict[str, Any], *, curve: str, metric: str,
     for split, style in _SPLIT_LINES.items():
         if "curves" in splits[split]:
             points, estimate = splits[split]["curves"][curve], splits[split]["metrics"][metric]
-            label = f"{split} {estimate['value']:.3f} ({estimate['low']:.3f} to {estimate['high']:.3f})"
+            label = f"{split} {fixed(estimate['value'])} ({fixed(estimate['low'])} to {fixed(estimate['high'])})"
             axes.plot(points["x"], points["y"], label=label, drawstyle=drawstyle, **style)

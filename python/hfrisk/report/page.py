@@ -15,6 +15,7 @@ from hfrisk.outputs import Outputs
 from hfrisk.plot import draw_ecg
 from hfrisk.report import figures
 from hfrisk.report.svg import inline
+from hfrisk.report.words import FILTERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,7 +72,7 @@ def render(report: dict[str, Any], *, cases: list[dict[str, Any]]) -> str:
     environment = Environment(
         loader=PackageLoader("hfrisk", "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= {"fixed": _fixed, "percent": _percent, "count": _count, "plain": _plain}
+    environment.filters |= FILTERS
     splits, test = report["splits"], report["splits"]["test"]
     prevalence = test["metrics"]["prevalence"]["value"]
     facts = {"prevalence": f"{prevalence:.3f}", "naive": f"{prevalence * (1 - prevalence):.3f}"}
@@ -134,32 +135,14 @@ def _warnings(report: dict[str, Any]) -> Iterator[str]:
         )
     if report["settings"]["train"]["sampler"] == "weighted":
         yield (
-            "The model was trained on classes drawn equally often. Its ranking is unaffected; trust its risks only as far as the "
-            "calibration below shows."
+            "The model was trained on classes drawn equally often, and its risks were then corrected for the prevalence. "
+            "Trust them only as far as the calibration below shows."
         )
     num_positive = report["splits"]["test"]["num_positive_persons"]
     if num_positive < _FEW_POSITIVE_PERSONS:
         yield f"Only {num_positive:,} persons in the test split have the outcome. All numbers are uncertain, calibration most of all."
     if reason := report["splits"]["validation"].get("not_measured"):
         yield f"The validation split could not be measured: {reason}."
-
-
-def _fixed(value: float | None) -> str:
-    """Three decimals with a true minus sign."""
-    return "n/a" if value is None else f"{value:.3f}".replace("-", "\N{MINUS SIGN}")
-
-
-def _percent(share: float) -> str:
-    shown = f"{100 * share:.1f}"
-    return ("under 0.1" if shown == "0.0" else "over 99.9" if shown == "100.0" else shown) + "\N{NO-BREAK SPACE}%"
-
-
-def _count(number: int) -> str:
-    return f"{number:,}"
-
-
-def _plain(value: object) -> str:
-    return {None: "none", True: "yes", False: "no"}.get(value, str(value)) if isinstance(value, bool | None) else str(value)
 
 
 def _flat(facts: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -86,14 +86,16 @@ _QRS_RBBB = (
     (0.78, 0.120, (-0.46, 0.02, -0.58)),
 )
 _QRS_TABLES = {"normal": _QRS_NORMAL, "lbbb": _QRS_LBBB, "rbbb": _QRS_RBBB}
-_NATURAL_AXIS_DEG = 58.0
+_NATURAL_AXIS_DEG = {"normal": 60.0, "lbbb": 20.0, "rbbb": 60.0}
+# Leads I and aVF (scaled by 2 / sqrt 3) from x and y in Dower's lead field: the plane in which an axis is measured.
+_FRONTAL = np.array([[0.632, -0.235], [-0.093, 1.366]])
 
 
 def _rotated(vector: tuple[float, float, float], degrees: float) -> tuple[float, float, float]:
-    """Turn a dipole in the frontal plane (towards the feet when positive)."""
-    angle = np.deg2rad(degrees)
-    x, y, z = vector
-    return float(x * np.cos(angle) - y * np.sin(angle)), float(x * np.sin(angle) + y * np.cos(angle)), z
+    """Turn a dipole so that its axis in the frontal leads turns by `degrees` (towards the feet when positive)."""
+    cosine, sine = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
+    x, y = np.linalg.solve(_FRONTAL, np.array([[cosine, -sine], [sine, cosine]]) @ _FRONTAL @ vector[:2])
+    return float(x), float(y), vector[2]
 
 
 def qrs(heart: Heart) -> Bumps:
@@ -101,8 +103,10 @@ def qrs(heart: Heart) -> Bumps:
     duration = heart.qrs_ms / 1000
     rows = []
     for index, (centre, width, vector) in enumerate(_QRS_TABLES[heart.conduction]):
-        x, y, z = vector if index == 0 and heart.conduction != "lbbb" else _rotated(vector, heart.qrs_axis_deg - _NATURAL_AXIS_DEG)
-        if heart.conduction != "rbbb" or index < 3:
+        turned = _rotated(vector, heart.qrs_axis_deg - _NATURAL_AXIS_DEG[heart.conduction])
+        is_septal, is_late_right = index == 0 and heart.conduction != "lbbb", index >= 3 and heart.conduction == "rbbb"
+        x, y, z = vector if is_septal or is_late_right else turned
+        if not is_late_right:
             # A scarred or dilated left ventricle loses the forces that point to the chest wall.
             lost = 1 - heart.r_progression
             z = z * heart.r_progression + 0.10 * lost if z < 0 else z + 0.30 * lost * (centre < 0.6)

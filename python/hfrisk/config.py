@@ -158,6 +158,9 @@ class TrainConfig:
         for name in ("num_epochs", "batch_size", "learning_rate", "gradient_clip", "log_every_steps"):
             if getattr(self, name) <= 0:
                 raise ConfigError(f"`train.{name}` is {getattr(self, name)}, expected a number above 0", hint="see the README's study file")
+        for name in ("weight_decay", "warmup_fraction", "patience", "num_threads", "checkpoint_every_minutes"):
+            if getattr(self, name) < 0:
+                raise ConfigError(f"`train.{name}` is {getattr(self, name)}, expected 0 or more", hint="see the README's study file")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -87,10 +87,8 @@ def describe_software() -> dict[str, Any]:
     return {"git_revision": _git_revision(), "python": platform.python_version(), "versions": {name: _version(name) for name in _PACKAGES}}
 
 
-def sha256_of(path: Path) -> str | None:
-    """Hash a file; None where there is none."""
-    if not path.exists():
-        return None
+def sha256_of(path: Path) -> str:
+    """Hash a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

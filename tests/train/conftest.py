@@ -9,17 +9,23 @@ import torch
 
 import hfrisk
 from hfrisk.config import ModelConfig, PathsConfig, StudyConfig, TrainConfig
+from hfrisk.errors import StoreError
 from hfrisk.model import NUM_SAMPLES
 
 NUM_ROWS = 96
 
 
 class FakeStore:
-    """Signals made from the row number: in positives V1 swings five times as wide. Can send the process a signal at the n-th read."""
+    """Signals made from the row number: in positives V1 swings five times as wide.
 
-    def __init__(self, outcomes):
+    Can send the process a signal, or break, at the n-th read.
+    """
+
+    def __init__(self, outcomes, folder):
         self.outcomes = outcomes
+        self.signals_path = folder
         self.num_reads = 0
+        self.breaks_at = None
         self.signal_at = {}
 
     def __len__(self):
@@ -27,6 +33,8 @@ class FakeStore:
 
     def read_into(self, rows, out):
         self.num_reads += 1
+        if self.num_reads == self.breaks_at:
+            raise StoreError("the machine went down")
         for row, signal_LT in zip(rows, out, strict=True):  # noqa: N806
             noise = np.random.default_rng(int(row)).standard_normal((12, NUM_SAMPLES), dtype=np.float32)
             signal_LT[:] = 100 * noise
@@ -44,9 +52,12 @@ def one_thread():
 
 
 @pytest.fixture
-def store(monkeypatch):
-    fake = FakeStore(np.random.default_rng(0).random(NUM_ROWS) < 0.4)
-    monkeypatch.setattr(hfrisk, "open", lambda _path, **_settings: fake, raising=False)
+def store(monkeypatch, tmp_path):
+    folder = tmp_path / "store" / "ecg.zarr" / "signals"
+    folder.mkdir(parents=True)
+    (folder / "zarr.json").write_text("{}", encoding="utf-8")
+    fake = FakeStore(np.random.default_rng(0).random(NUM_ROWS) < 0.4, folder)
+    monkeypatch.setitem(vars(hfrisk), "open", lambda _path, **_settings: fake)
     return fake
 
 

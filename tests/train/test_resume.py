@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from hfrisk.checkpoint import load_payload
-from hfrisk.errors import ConfigError, DataError
+from hfrisk.errors import ConfigError, DataError, StoreError
 from hfrisk.train import run
 
 
@@ -56,6 +56,24 @@ def test_a_stopped_and_resumed_run_equals_an_undisturbed_one(study, store, tmp_p
     assert same_weights(final_weights(study), final_weights(stopped))
     for kind in ("step", "epoch"):
         assert without_clock(log_of(study, kind)) == without_clock(log_of(stopped, kind))
+
+
+# What a power cut leaves: the last save is the end of an epoch (10 minutes), or any logged step (0 minutes).
+@pytest.mark.parametrize("checkpoint_every_minutes", [10, 0])
+@pytest.mark.parametrize("num_reads", [3, 10, 12])
+def test_a_run_that_broke_without_warning_resumes_to_the_same_bits(study, store, tmp_path, num_reads, checkpoint_every_minutes):
+    run(study)
+    broken = changed(study, paths={"run": tmp_path / "broken"}, train={"checkpoint_every_minutes": float(checkpoint_every_minutes)})
+    store.num_reads, store.breaks_at = 0, num_reads
+    with pytest.raises(StoreError):
+        run(broken)
+    store.breaks_at = None
+    with (broken.paths.run / "metrics.jsonl").open("a", encoding="utf-8") as log:
+        log.write('{"kind": "step", "st')  # a line that the cut left half written
+    run(broken, resume=True)
+    assert same_weights(final_weights(study), final_weights(broken))
+    for kind in ("step", "epoch"):
+        assert without_clock(log_of(study, kind)) == without_clock(log_of(broken, kind))
 
 
 def test_ctrl_c_saves_and_says_how_to_resume(study, store, capsys):

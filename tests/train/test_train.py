@@ -160,6 +160,12 @@ def test_a_split_without_positives_is_refused(study, split):
     assert not study.paths.run.exists()
 
 
+def test_a_person_in_two_splits_is_refused(study):
+    rewrite_cohort(study, lambda cohort: cohort.with_columns(person_id=pl.col("person_id") // 4))
+    with pytest.raises(DataError, match="persons are in the train and the validation split"):
+        run(study)
+
+
 def test_rows_without_a_label_are_not_trained_on(study):
     rewrite_cohort(study, lambda cohort: cohort.with_columns(y=pl.when(pl.col("row") < 4).then(None).otherwise("y")))
     run(study)

@@ -103,20 +103,29 @@ class Prefetch:
 
     def _to_device(self, slot: _Slot, positions: NDArray[np.int64]) -> Batch:
         examples = self._examples
-        signal = None if slot.signal is None else slot.signal[: len(positions)]
-        tabular = None if examples.tabular is None else torch.from_numpy(examples.tabular[positions])
-        y = torch.from_numpy(examples.y[positions])
-        rows = examples.rows[positions]
+        batch = Batch(
+            x_BLT=None if slot.signal is None else slot.signal[: len(positions)],
+            x_BF=None if examples.tabular is None else torch.from_numpy(examples.tabular[positions]),
+            y=torch.from_numpy(examples.y[positions]),
+            rows=examples.rows[positions],
+        )
         if self._side is None:
-            return Batch(signal, tabular, y, rows)
+            return batch
         consumer = torch.cuda.current_stream(self._device)
         with torch.cuda.stream(self._side):
-            sent = [None if tensor is None else tensor.to(self._device, non_blocking=True) for tensor in (signal, tabular)]
-            y = y.to(self._device, non_blocking=True)
+            sent = Batch(
+                x_BLT=None if batch.x_BLT is None else self._send(batch.x_BLT, consumer),
+                # A copy from memory that is not pinned would wait for the signals' copy.
+                x_BF=None if batch.x_BF is None else self._send(batch.x_BF.pin_memory(), consumer),
+                y=self._send(batch.y.pin_memory(), consumer),
+                rows=batch.rows,
+            )
         slot.copied = self._side.record_event()
         consumer.wait_event(slot.copied)
-        # Their memory belongs to the side stream; without this it could be reused while the consumer still reads it.
-        for tensor in (*sent, y):
-            if tensor is not None:
-                tensor.record_stream(consumer)
-        return Batch(sent[0], sent[1], y, rows)
+        return sent
+
+    def _send(self, tensor: Tensor, consumer: torch.cuda.Stream) -> Tensor:
+        sent = tensor.to(self._device, non_blocking=True)
+        # Its memory belongs to the side stream; without this it could be reused while the consumer still reads it.
+        sent.record_stream(consumer)
+        return sent

@@ -14,7 +14,7 @@ from hfrisk.batches.prefetch import Prefetch
 from hfrisk.errors import DataError, StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Generator, Mapping
 
     from numpy.typing import NDArray
 
@@ -114,7 +114,7 @@ class BatchStream:
                 )
         self._epoch, self._position = state["epoch"], state["position"]
 
-    def batches(self, epoch: int) -> Iterator[Batch]:
+    def batches(self, epoch: int) -> Generator[Batch, None, None]:
         """Yield the batches of an epoch: what is left of it if the stream stands in it, else all. Once exhausted the next epoch begins.
 
         Raises:

@@ -60,7 +60,7 @@ def run(config: StudyConfig, *, resume: bool = False) -> None:
             if stop.signal is signal.SIGINT:
                 raise KeyboardInterrupt from None
             raise SystemExit(0) from None
-        except torch.OutOfMemoryError:
+        except torch.cuda.OutOfMemoryError:
             raise ConfigError(
                 f"a batch of {config.train.batch_size} does not fit into the memory of {trainer.device}", hint="lower `train.batch_size`"
             ) from None

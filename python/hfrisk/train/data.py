@@ -58,19 +58,23 @@ def load_training_data(config: StudyConfig) -> TrainingData:
     cohort = _read_cohort(path)
     train = _split(cohort, "train", path)
     validation = _split(cohort, "validation", path)
+    num_shared = train["person_id"].unique().is_in(validation["person_id"].unique().implode()).sum()
+    if num_shared:
+        raise DataError(f"{num_shared:,} persons are in the train and the validation split of `{path}`", hint="run `hfrisk cohort` again")
     table = read_tabular(config.paths.tabular) if config.paths.tabular is not None and config.model.inputs != "ecg" else None
     statistics = None
     if table is not None:
         names = [name for name in table.columns if name != "person_id"]
         statistics = FeatureStatistics.fit(join_tabular(train["person_id"], table, names=names), names)
+    store = hfrisk.open(config.paths.store, num_threads=config.train.num_threads) if config.model.inputs != "tabular" else None
     return TrainingData(
-        store=hfrisk.open(config.paths.store, num_threads=config.train.num_threads) if config.model.inputs != "tabular" else None,
+        store=store,
         train=make_examples(train, table, statistics),
         validation=make_examples(validation, table, statistics),
         statistics=statistics,
         fingerprints={
             "cohort": sha256_of(path),
-            "store": sha256_of(config.paths.store / "ecg.zarr" / "signals" / "zarr.json"),
+            "store": sha256_of(store.signals_path / "zarr.json") if store is not None else None,
             "tabular": sha256_of(config.paths.tabular) if table is not None and config.paths.tabular is not None else None,
         },
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
 import time
@@ -25,11 +26,15 @@ from hfrisk.train.stop import Stopped
 from hfrisk.train.window import Window
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
+    from hfrisk.batches import Batch
     from hfrisk.config import StudyConfig
     from hfrisk.run_folder import RunFolder
     from hfrisk.train.data import TrainingData
     from hfrisk.train.stop import StopRequest
 
+_S_PER_MINUTE = 60
 _FREE_TO_CHANGE = {"num_threads", "log_every_steps", "checkpoint_every_minutes"}
 """Settings of `[train]` that may differ when a run is resumed: they change no bit of the result."""
 
@@ -98,31 +103,35 @@ class Trainer:
         self.model.train()
         window = Window(self.stream)
         saved_at = time.monotonic()
-        for batch in self.stream.batches(state.epoch):
-            rate = learning_rate_at(state.step, peak=settings.learning_rate, num_steps=self.num_steps, warmup=settings.warmup_fraction)
-            for group in self.optimizer.param_groups:
-                group["lr"] = rate
-            with autocast(self.device, settings.precision):
-                logits = self.model(batch.x_BLT, batch.x_BF)
-            loss = nn.functional.binary_cross_entropy_with_logits(logits, batch.y)
-            loss.backward()  # type: ignore[no-untyped-call]
-            nn.utils.clip_grad_norm_(self.model.parameters(), settings.gradient_clip)
-            self.optimizer.step()
-            self.optimizer.zero_grad(set_to_none=True)
-            state.step += 1
-            window.add(loss.detach(), len(batch.rows), rate)
-
-            is_due = len(window) == settings.log_every_steps
-            if is_due or stop.signal is not None:
-                self._log_window(window)
-                window = Window(self.stream)
-            stop.check()
-            if is_due and time.monotonic() - saved_at > 60 * settings.checkpoint_every_minutes:
-                self.save()
-                saved_at = time.monotonic()
+        with contextlib.closing(self.stream.batches(state.epoch)) as batches:
+            for batch in batches:
+                rate = learning_rate_at(state.step, peak=settings.learning_rate, num_steps=self.num_steps, warmup=settings.warmup_fraction)
+                window.add(self._step(batch, rate), len(batch.rows), rate)
+                state.step += 1
+                is_due = len(window) == settings.log_every_steps
+                if is_due or stop.signal is not None:
+                    self._log_window(window)
+                    window = Window(self.stream)
+                stop.check()
+                if is_due and time.monotonic() - saved_at >= _S_PER_MINUTE * settings.checkpoint_every_minutes:
+                    self.save()
+                    saved_at = time.monotonic()
         if len(window):
             self._log_window(window)
         state.epoch_is_trained = True
+
+    def _step(self, batch: Batch, learning_rate: float) -> Tensor:
+        """Move the weights by one batch; the mean loss stays on the device."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate
+        with autocast(self.device, self.settings.precision):
+            logits = self.model(batch.x_BLT, batch.x_BF)
+        loss = nn.functional.binary_cross_entropy_with_logits(logits, batch.y)
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.gradient_clip)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        return loss.detach()
 
     def _log_window(self, window: Window) -> None:
         """Fetch the losses of some steps (the one wait for the device), write and print them."""

@@ -33,7 +33,7 @@ def read_registry(folder: str | Path) -> pl.DataFrame:
     paths = metadata_files(folder)
     table = pl.concat([_read_file(path) for path in paths]).drop_nulls()
     table = table.with_columns(person_id.canonical(table["person_id"])).unique(maintain_order=True)
-    num_disputed = table.height - table["ecg_file"].n_unique()
+    num_disputed = table.filter(pl.col("ecg_file").is_duplicated())["ecg_file"].n_unique()
     if num_disputed:
         raise DataError(
             f"{num_disputed:,} of the ECG files in `{folder}` are listed under two persons or more",

@@ -79,15 +79,15 @@ def build(
     _require(outcome, "hf_outcome.csv", "person_id", "hf_outcome")
     types = f"{registry['person_id'].dtype} in the registry, {persons['person_id'].dtype} in the database"
     registry, conditions, persons, outcome = person_id.align(registry, conditions, persons, outcome)
-    _check_outcome(conditions, outcome)
-    known = pl.concat([frame.select("person_id") for frame in (persons, outcome, conditions)]).unique()
-    _check_overlap(registry, known, types)
-
-    matched = match_files(records, registry)
     history = conditions.group_by("person_id").agg(
         event_date=pl.col("condition_start_date").min(),
         has_undated=pl.col("condition_start_date").is_null().any(),
     )
+    _check_outcome(history, outcome)
+    known = pl.concat([frame.select("person_id") for frame in (persons, outcome, history)]).unique()
+    _check_overlap(registry, known, types)
+
+    matched = match_files(records, registry)
     joined = matched.join(known.with_columns(in_cdm=True), on="person_id", how="left").join(history, on="person_id", how="left")
     labelled = decide(joined.sort("row"), config.cohort)
     splits = assign_splits(labelled["person_id"].drop_nulls().unique(), config.split)
@@ -109,11 +109,10 @@ def _notebook_labels(labels: pl.DataFrame, outcome: pl.DataFrame) -> pl.DataFram
     return labels.join(by_person, on="person_id", how="left", maintain_order="left").with_columns(pl.col("hf_outcome").fill_null(0))
 
 
-def _check_outcome(conditions: pl.DataFrame, outcome: pl.DataFrame) -> None:
+def _check_outcome(history: pl.DataFrame, outcome: pl.DataFrame) -> None:
     """Refuse tables from two runs of `hfrisk labels`."""
     positive = outcome.filter(pl.col("hf_outcome") == 1).select("person_id").unique()
-    dated = conditions.select("person_id").unique()
-    num_apart = positive.join(dated, on="person_id", how="anti").height + dated.join(positive, on="person_id", how="anti").height
+    num_apart = positive.join(history, on="person_id", how="anti").height + history.join(positive, on="person_id", how="anti").height
     if num_apart:
         raise DataError(
             f"hf_outcome.csv and conditions.parquet disagree about {num_apart:,} persons, so they do not come from one run",

@@ -48,7 +48,9 @@ def run(config: StudyConfig) -> None:
     }
     cohort = build(**tables, config=config)
     hashes = {name: _sha256(path) for name, path in inputs.items()}
-    hashes["registry"] = _sha256(*metadata_files(config.paths.registry))
+    # Of many files: the hash over their hashes, one a line, in the order of their names.
+    yearly = "\n".join(_sha256(path) for path in metadata_files(config.paths.registry))
+    hashes["registry"] = hashlib.sha256(yearly.encode("ascii")).hexdigest()
     for name, path in (("concept_set", data / "concept_set.json"), ("split_file", config.split.file)):
         if path is not None and path.exists():
             hashes[name] = _sha256(path)
@@ -115,9 +117,6 @@ def _read(path: Path, *, hint: str) -> pl.DataFrame:
         raise DataError(f"`{path}` is damaged: {str(error).splitlines()[0]}", hint=hint) from None
 
 
-def _sha256(*paths: Path) -> str:
-    digest = hashlib.sha256()
-    for path in paths:
-        with path.open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
-    return digest.hexdigest()
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

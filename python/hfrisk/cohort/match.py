@@ -23,22 +23,11 @@ def match_files(records: pl.DataFrame, registry: pl.DataFrame) -> pl.DataFrame:
         pl.col("row").cast(pl.Int64), "ecg_file", "payload_hash", index_date=pl.col("acquired_at").dt.date(), key=pl.col("ecg_file")
     )
     owners = registry.select("person_id", registry_file="ecg_file", key="ecg_file")
-    exact = recordings.join(owners, on="key", how="left")
-    rest = exact.filter(pl.col("registry_file").is_null()).drop("person_id", "registry_file").with_columns(pl.col("key").str.to_lowercase())
-    folded = (
-        owners.with_columns(pl.col("key").str.to_lowercase())
-        .group_by("key")
-        .agg(pl.col("registry_file").min(), pl.col("person_id").first(), num_persons=pl.col("person_id").n_unique())
-        .filter(pl.col("num_persons") == 1)
-        .drop("num_persons")
-    )
-    columns = ["row", "ecg_file", "registry_file", "person_id", "index_date", "payload_hash"]
-    matched = pl.concat(
-        [
-            exact.filter(pl.col("registry_file").is_not_null()).select(columns),
-            rest.join(folded, on="key", how="left").select(columns),
-        ]
-    )
+    matched = recordings.join(owners, on="key", how="left").drop("key")
+    rest = matched.filter(pl.col("registry_file").is_null()).drop("person_id", "registry_file")
+    if not rest.is_empty():
+        found = rest.with_columns(key=pl.col("ecg_file").str.to_lowercase()).join(_folded(owners), on="key", how="left")
+        matched = pl.concat([matched.filter(pl.col("registry_file").is_not_null()), found.select(matched.columns)])
     if matched["person_id"].null_count() == matched.height:
         raise DataError(
             f"none of the {records.height:,} recordings of the store is among the {registry.height:,} files of the registry",
@@ -46,3 +35,14 @@ def match_files(records: pl.DataFrame, registry: pl.DataFrame) -> pl.DataFrame:
             "belong to one hospital?",
         )
     return matched
+
+
+def _folded(owners: pl.DataFrame) -> pl.DataFrame:
+    """The owners by lower-case name, without the names that would then be two persons'."""
+    return (
+        owners.with_columns(pl.col("key").str.to_lowercase())
+        .group_by("key")
+        .agg(pl.col("registry_file").min(), pl.col("person_id").first(), num_persons=pl.col("person_id").n_unique())
+        .filter(pl.col("num_persons") == 1)
+        .drop("num_persons")
+    )

@@ -58,7 +58,7 @@ def _removals(config: CohortConfig) -> dict[str, pl.Expr]:
     owned = pl.col("person_id").is_not_null()
     payload = pl.col("payload_hash").is_not_null() & owned
     num_payloads = pl.col("payload_hash").n_unique().over("ecg_file")
-    owners = pl.col("person_id").n_unique().over("payload_hash")
+    owners = pl.col("person_id").drop_nulls().n_unique().over("payload_hash")
     removals = {
         "not_in_registry": ~owned,
         "file_name_not_unique": num_payloads > 1,

@@ -34,8 +34,10 @@ class Outputs:
         return self._folder / f".{name}.{os.getpid()}.tmp"
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        for name in self._names:
+        try:
             if kind is None:
-                self._temporary(name).replace(self._folder / name)
-            else:
+                for name in self._names:
+                    self._temporary(name).replace(self._folder / name)
+        finally:
+            for name in self._names:
                 self._temporary(name).unlink(missing_ok=True)

@@ -175,6 +175,18 @@ impl ParseError {
             _ => None,
         }
     }
+
+    /// The same error with its offset mapped, for a file that was transcoded before it was read.
+    pub(crate) fn with_offset(mut self, map: impl FnOnce(u64) -> u64) -> Self {
+        if let Self::Truncated { offset, .. }
+        | Self::Malformed { offset, .. }
+        | Self::InvalidValue { offset, .. }
+        | Self::InvalidBase64 { offset, .. } = &mut self
+        {
+            *offset = map(*offset);
+        }
+        self
+    }
 }
 
 /// Why a packed chunk cannot be read back.
@@ -245,7 +257,7 @@ pub enum StoreError {
     #[error("row {row} does not exist: the store has {num_rows} rows")]
     RowOutOfBounds {
         /// The row.
-        row: u64,
+        row: i64,
         /// Rows in the store.
         num_rows: u64,
     },
@@ -272,6 +284,12 @@ pub enum StoreError {
         owner: u32,
         /// The process that called.
         child: u32,
+    },
+    /// The operating system gives no thread.
+    #[error("cannot start a thread: {reason}")]
+    Threads {
+        /// The operating system's words.
+        reason: String,
     },
     /// A parquet file of ours cannot be written or read.
     #[error("cannot read or write `{}`: {message}", path.display())]
@@ -301,6 +319,7 @@ impl StoreError {
             Self::Chunk { .. } => Some("convert again; the file on disk is damaged"),
             Self::Forked { .. } => Some("open the store after forking, or start workers with `spawn`"),
             Self::RowOutOfBounds { .. } => Some("rows are those of records.parquet"),
+            Self::Threads { .. } => Some("use fewer threads"),
             Self::Cancelled | Self::Parquet { .. } => None,
         }
     }

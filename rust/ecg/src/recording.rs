@@ -127,6 +127,16 @@ pub enum Sex {
     Female,
 }
 
+impl Sex {
+    /// Name as in the column `sex`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Male => "male",
+            Self::Female => "female",
+        }
+    }
+}
+
 /// A wall-clock time on the cart's clock, without a time zone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[allow(missing_docs)]
@@ -252,4 +262,15 @@ pub struct Recording {
     /// xxh3-64 of the decoded counts (little-endian) of the stored standard leads in canonical order: equal for the same recording under
     /// another name or with an edited header.
     pub payload_hash: u64,
+}
+
+impl Recording {
+    /// Forget the file but keep the buffers.
+    pub fn clear(&mut self) {
+        let Self { mut signal, mut statements, .. } = std::mem::take(self);
+        signal.num_samples = 0;
+        signal.counts.clear();
+        statements.clear();
+        *self = Self { signal, statements, ..Self::default() };
+    }
 }

@@ -1,0 +1,111 @@
+//! One thread's work: a shard from its files to its place, with buffers that live as long as the thread.
+
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use crate::convert::Request;
+use crate::convert::folder::OutputFolder;
+use crate::convert::plan::Plan;
+use crate::convert::records::{Records, Rejected};
+use crate::error::{ParseError, StoreError};
+use crate::recording::{QualityFlags, Recording, Signal};
+use crate::resample::Resampler;
+use crate::source;
+use crate::store::files::failed;
+use crate::store::layout::{SHARD_ROWS, shard_path};
+use crate::store::{ChunkEncoder, ShardWriter};
+use crate::xml::{ParseOptions, Parser};
+
+/// What the workers have done, for the progress display.
+#[derive(Default)]
+#[allow(clippy::struct_field_names)]
+pub(crate) struct Counters {
+    pub(crate) num_done: AtomicU64,
+    pub(crate) num_rejected: AtomicU64,
+    pub(crate) num_bytes: AtomicU64,
+}
+
+pub(crate) struct Worker<'run> {
+    folder: &'run OutputFolder,
+    plan: &'run Plan,
+    counters: &'run Counters,
+    stop: &'run AtomicBool,
+    max_bytes: u64,
+    parser: Parser,
+    resampler: Resampler,
+    encoder: ChunkEncoder,
+    file: Vec<u8>,
+    recording: Recording,
+    signal: Signal,
+    chunk: Vec<u8>,
+    records: Records,
+    rejected: Rejected,
+}
+
+impl<'run> Worker<'run> {
+    pub(crate) fn new(
+        request: &Request,
+        folder: &'run OutputFolder,
+        plan: &'run Plan,
+        counters: &'run Counters,
+        stop: &'run AtomicBool,
+    ) -> Result<Self, StoreError> {
+        let options = ParseOptions { strict: request.strict, keep_statements: request.keep_statements, ..ParseOptions::default() };
+        let encoder = ChunkEncoder::new(request.codec).map_err(|source| failed("cannot write", folder.path(), source))?;
+        Ok(Self {
+            folder,
+            plan,
+            counters,
+            stop,
+            max_bytes: options.max_bytes,
+            parser: Parser::new(options),
+            resampler: Resampler::new(),
+            encoder,
+            file: Vec::new(),
+            recording: Recording::default(),
+            signal: Signal::default(),
+            chunk: Vec::new(),
+            records: Records::new(request.keep_statements),
+            rejected: Rejected::default(),
+        })
+    }
+
+    /// Convert the files of `rows`; the record part, written last, marks the shard as done.
+    pub(crate) fn convert_shard(&mut self, shard: usize, rows: Range<usize>) -> Result<(), StoreError> {
+        debug_assert!(rows.len() <= SHARD_ROWS, "rows of one shard");
+        let mut writer = ShardWriter::create(self.folder.temporary().join(format!("shard-{shard:05}")))?;
+        for row in rows {
+            if self.stop.load(Ordering::Relaxed) {
+                return Err(StoreError::Cancelled);
+            }
+            let source = &self.plan.files()[row];
+            match self.convert_file(row) {
+                Ok(flags) => {
+                    let encoded = self.encoder.encode(&self.signal, &mut self.chunk);
+                    encoded.map_err(|source| failed("cannot write", self.folder.path(), source))?;
+                    writer.push(&self.chunk)?;
+                    self.records.push(row, source, &self.recording, flags);
+                }
+                Err(error) => {
+                    writer.push_empty();
+                    self.rejected.push(source, &error);
+                    self.counters.num_rejected.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+            self.counters.num_bytes.fetch_add(self.file.len() as u64, Ordering::Relaxed);
+            self.counters.num_done.fetch_add(1, Ordering::Relaxed);
+        }
+        let temporary = self.folder.temporary();
+        writer.finish(&shard_path(&self.folder.group(), shard))?;
+        self.rejected.write(&self.folder.rejected_part(shard), temporary)?;
+        self.records.write(&self.folder.record_part(shard), temporary)
+    }
+
+    fn convert_file(&mut self, row: usize) -> Result<QualityFlags, ParseError> {
+        source::read_file(&self.plan.files()[row], self.max_bytes, &mut self.file)?;
+        self.parser.parse(&self.file, &mut self.recording)?;
+        let mut flags = self.recording.flags;
+        flags.insert(self.resampler.to_store(&self.recording.signal, &mut self.signal)?);
+        Ok(flags)
+    }
+}

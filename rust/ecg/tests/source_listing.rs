@@ -1,0 +1,107 @@
+//! What a run takes from folders, patterns, lists and files.
+#![allow(clippy::unwrap_used)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use hfrisk_ecg::source::{list, read_file};
+use hfrisk_ecg::{ParseError, StoreError};
+
+fn touch(folder: &Path, names: &[&str]) {
+    for name in names {
+        let path = folder.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, b"<x/>").unwrap();
+    }
+}
+
+fn names(root: &Path, sources: &[PathBuf]) -> Vec<String> {
+    let listing = list(sources).unwrap();
+    listing.files.iter().map(|file| file.strip_prefix(root).unwrap().to_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn a_folder_gives_its_xml_files_sorted_and_counts_the_rest() {
+    let folder = tempfile::tempdir().unwrap();
+    touch(folder.path(), &["b.xml", "a/c.XML", "a/notes.doc", "a/z/d.Xml", "readme"]);
+    assert_eq!(names(folder.path(), &[folder.path().into()]), ["a/c.XML", "a/z/d.Xml", "b.xml"]);
+    assert_eq!(list(&[folder.path().into()]).unwrap().num_skipped, 2);
+}
+
+#[test]
+fn a_file_reached_by_several_sources_is_listed_once() {
+    let folder = tempfile::tempdir().unwrap();
+    touch(folder.path(), &["a.xml", "b.xml"]);
+    let pattern = folder.path().join("*.xml");
+    assert_eq!(names(folder.path(), &[folder.path().into(), folder.path().join("a.xml"), pattern]), ["a.xml", "b.xml"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_loop_of_links_is_walked_once() {
+    let folder = tempfile::tempdir().unwrap();
+    touch(folder.path(), &["a/b/c.xml"]);
+    std::os::unix::fs::symlink(folder.path(), folder.path().join("a/b/up")).unwrap();
+    assert_eq!(names(folder.path(), &[folder.path().into()]), ["a/b/c.xml"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_to_a_folder_is_followed() {
+    let (folder, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    touch(elsewhere.path(), &["far.xml"]);
+    std::os::unix::fs::symlink(elsewhere.path(), folder.path().join("link")).unwrap();
+    assert_eq!(names(folder.path(), &[folder.path().into()]), ["link/far.xml"]);
+}
+
+#[test]
+fn a_list_names_one_file_a_line_and_does_not_look_at_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("files.txt");
+    let root = folder.path().display();
+    fs::write(&path, format!("\u{feff}{root}/b.ecg\r\n\n# a remark\n  {root}/absent.xml  \n")).unwrap();
+    assert_eq!(names(folder.path(), &[path]), ["absent.xml", "b.ecg"]);
+}
+
+#[test]
+fn a_file_is_taken_whatever_its_name() {
+    let folder = tempfile::tempdir().unwrap();
+    touch(folder.path(), &["export.dat"]);
+    assert_eq!(names(folder.path(), &[folder.path().join("export.dat")]), ["export.dat"]);
+}
+
+#[test]
+fn a_source_that_does_not_exist_is_named() {
+    let error = list(&[PathBuf::from("/nowhere/at-all")]).unwrap_err();
+    assert!(error.to_string().contains("`/nowhere/at-all`"), "{error}");
+    assert_eq!(error.hint(), Some("check the path"));
+}
+
+#[test]
+fn sources_without_a_file_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    assert!(matches!(list(&[folder.path().into()]), Err(StoreError::NoSources(_))));
+    assert!(matches!(list(&[folder.path().join("*.xml")]), Err(StoreError::NoSources(_))));
+}
+
+#[test]
+fn reading_says_why_a_file_is_unreadable_without_naming_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let reason = |path: &Path| match read_file(path, 100, &mut Vec::new()) {
+        Err(ParseError::Unreadable { reason }) => reason,
+        other => format!("{other:?}"),
+    };
+    assert_eq!(reason(&folder.path().join("patient.xml")), "no such file or directory");
+    assert_eq!(reason(folder.path()), "it is a folder");
+}
+
+#[test]
+fn a_file_beyond_the_limit_is_not_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("big.xml");
+    fs::write(&path, [b' '; 101]).unwrap();
+    assert_eq!(read_file(&path, 100, &mut Vec::new()), Err(ParseError::TooLarge { bytes: 101, limit: 100 }));
+    let mut buffer = b"old".to_vec();
+    read_file(&path, 101, &mut buffer).unwrap();
+    assert_eq!(buffer, [b' '; 101]);
+}

@@ -1,0 +1,313 @@
+//! A lenient scanner over XML bytes: tags, leaf fields and blocks, without a tree and without allocation.
+//!
+//! Hospital files break the rules of XML in their text (raw `&` and `<`, control characters, foreign encodings), hardly ever in their
+//! structure. So a `<` opens markup only where a tag, comment, CDATA section or processing instruction can stand; anything else is text.
+//! Nothing is ever resolved: a DOCTYPE is stepped over, entity declarations included. Every function moves forward only, so the time is
+//! linear in the file's size whatever stands in it.
+
+use std::borrow::Cow;
+
+use memchr::{memchr, memmem};
+
+use crate::error::ParseError;
+
+/// One tag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tag<'a> {
+    /// `<name ...>`; a self-closing one says so with `empty`.
+    Open { name: &'a [u8], start: usize, empty: bool },
+    /// `</name>`.
+    Close { name: &'a [u8], start: usize },
+}
+
+/// A position in the bytes of one document.
+#[derive(Clone, Debug)]
+pub(crate) struct Scanner<'a> {
+    bytes: &'a [u8],
+    position: usize,
+}
+
+const fn is_name_start(byte: u8) -> bool {
+    byte.is_ascii_alphabetic() || byte == b'_' || byte >= 0x80
+}
+
+const fn is_name(byte: u8) -> bool {
+    is_name_start(byte) || byte.is_ascii_digit() || matches!(byte, b'-' | b'.' | b':')
+}
+
+/// `IS_NAME[byte]`: a table is faster than five comparisons in the one loop that runs over every tag.
+static IS_NAME: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = is_name(byte as u8);
+        byte += 1;
+    }
+    table
+};
+
+impl<'a> Scanner<'a> {
+    /// Start at `position`.
+    pub(crate) const fn new(bytes: &'a [u8], position: usize) -> Self {
+        Self { bytes, position }
+    }
+
+    /// Where the scanner stands.
+    pub(crate) const fn position(&self) -> usize {
+        self.position
+    }
+
+    /// What is left.
+    pub(crate) fn rest(&self) -> &'a [u8] {
+        &self.bytes[self.position..]
+    }
+
+    /// Step over white space.
+    pub(crate) fn skip_white_space(&mut self) {
+        self.position = self.bytes.len() - self.rest().trim_ascii_start().len();
+    }
+
+    /// The next tag, with text, comments, CDATA, processing instructions and the DOCTYPE stepped over; `None` at the end of the bytes.
+    pub(crate) fn next_tag(&mut self) -> Option<Tag<'a>> {
+        loop {
+            let start = self.position + memchr(b'<', self.rest())?;
+            let tag = match self.bytes.get(start + 1) {
+                Some(b'/') => self.close_tag(start),
+                Some(b'!' | b'?') => {
+                    self.position = markup_end(self.bytes, start).unwrap_or(self.bytes.len());
+                    None
+                }
+                Some(&byte) if is_name_start(byte) => self.open_tag(start),
+                _ => {
+                    self.position = start + 1;
+                    None
+                }
+            };
+            if tag.is_some() {
+                return tag;
+            }
+        }
+    }
+
+    fn name_at(&self, begin: usize) -> (&'a [u8], usize) {
+        let tail = &self.bytes[begin..];
+        let length = tail.iter().position(|&byte| !IS_NAME[byte as usize]).unwrap_or(tail.len());
+        (&tail[..length], begin + length)
+    }
+
+    fn close_tag(&mut self, start: usize) -> Option<Tag<'a>> {
+        let (name, end) = self.name_at(start + 2);
+        let end = end + (self.bytes[end..].len() - self.bytes[end..].trim_ascii_start().len());
+        if name.is_empty() || self.bytes.get(end) != Some(&b'>') {
+            self.position = start + 2;
+            return None;
+        }
+        self.position = end + 1;
+        Some(Tag::Close { name, start })
+    }
+
+    fn open_tag(&mut self, start: usize) -> Option<Tag<'a>> {
+        let (name, end) = self.name_at(start + 1);
+        if self.bytes.get(end) == Some(&b'>') {
+            self.position = end + 1;
+            return Some(Tag::Open { name, start, empty: false });
+        }
+        // Attributes: `>` may stand inside quotes, `<` may not stand anywhere, so that a raw `<` in a text swallows no tag.
+        let mut quote = None;
+        for (offset, &byte) in self.bytes[end..].iter().enumerate() {
+            match (byte, quote) {
+                (b'<', _) => {
+                    self.position = end + offset;
+                    return None;
+                }
+                (b'>', None) => {
+                    self.position = end + offset + 1;
+                    let empty = self.bytes[end + offset - 1] == b'/';
+                    return Some(Tag::Open { name, start, empty });
+                }
+                (b'"' | b'\'', None) => quote = Some(byte),
+                (_, Some(open)) if byte == open => quote = None,
+                _ => {}
+            }
+        }
+        self.position = self.bytes.len();
+        None
+    }
+
+    /// The raw content of a leaf `element` whose opening tag (at `start`) was just read, up to and over its closing tag.
+    ///
+    /// The content may still hold comments or CDATA: see [`plain`]. A closing tag of another name ends the field too, without being
+    /// consumed.
+    ///
+    /// # Errors
+    /// [`ParseError::Truncated`] when the bytes end first.
+    pub(crate) fn leaf(&mut self, element: &'static str, start: usize) -> Result<&'a [u8], ParseError> {
+        let begin = self.position;
+        let mut at = begin;
+        loop {
+            let truncated = ParseError::Truncated { element, offset: start as u64 };
+            let Some(found) = memchr(b'<', &self.bytes[at..]) else { return Err(truncated) };
+            at += found;
+            let tail = &self.bytes[at..];
+            match tail.get(1) {
+                Some(b'/') => {
+                    let closes = tail[2..].strip_prefix(element.as_bytes());
+                    if closes.is_some_and(|rest| rest.first() == Some(&b'>')) {
+                        self.position = at + element.len() + 3;
+                        return Ok(&self.bytes[begin..at]);
+                    }
+                    self.position = at;
+                    match self.close_tag(at) {
+                        Some(Tag::Close { name, .. }) if name == element.as_bytes() => return Ok(&self.bytes[begin..at]),
+                        Some(_) => {
+                            self.position = at;
+                            return Ok(&self.bytes[begin..at]);
+                        }
+                        None => at = self.position,
+                    }
+                }
+                Some(b'!' | b'?') => at = markup_end(self.bytes, at).ok_or(truncated)?,
+                _ => at += 1,
+            }
+        }
+    }
+
+    /// Step over the whole of `element`, whose opening tag (at `start`) was just read, without looking at its inside.
+    ///
+    /// # Errors
+    /// [`ParseError::Truncated`] when it is not closed.
+    pub(crate) fn skip_block(&mut self, element: &'static str, start: usize) -> Result<(), ParseError> {
+        let truncated = || ParseError::Truncated { element, offset: start as u64 };
+        let mut close = [0_u8; 64];
+        close[..2].copy_from_slice(b"</");
+        close[2..2 + element.len()].copy_from_slice(element.as_bytes());
+        let end = self.position + memmem::find(self.rest(), &close[..2 + element.len()]).ok_or_else(truncated)?;
+        if memmem::find(&self.bytes[self.position..end], b"<!").is_none() {
+            self.position = end;
+        }
+        // Either right before the closing tag, or (a comment or CDATA section may hold what looks like one) tag by tag.
+        while let Some(tag) = self.next_tag() {
+            if matches!(tag, Tag::Close { name, .. } if name == element.as_bytes()) {
+                return Ok(());
+            }
+        }
+        Err(truncated())
+    }
+}
+
+/// The end of the comment, CDATA section, DOCTYPE or processing instruction that begins at `start`; the byte after `<` when it is none of
+/// them, `None` when it does not end.
+fn markup_end(bytes: &[u8], start: usize) -> Option<usize> {
+    let tail = &bytes[start..];
+    let after = |from: usize, end: &[u8]| memmem::find(&tail[from..], end).map(|at| start + from + at + end.len());
+    if tail.starts_with(b"<!--") {
+        after(4, b"-->")
+    } else if tail.starts_with(b"<![CDATA[") {
+        after(9, b"]]>")
+    } else if tail.starts_with(b"<?") {
+        after(2, b"?>")
+    } else if tail.starts_with(b"<!DOCTYPE") {
+        doctype_end(bytes, start + 9)
+    } else {
+        Some(start + 1)
+    }
+}
+
+/// The end of a DOCTYPE, internal subset included: quoted strings, comments and instructions may hold any bracket.
+fn doctype_end(bytes: &[u8], mut at: usize) -> Option<usize> {
+    let mut in_subset = false;
+    loop {
+        match *bytes.get(at)? {
+            quote @ (b'"' | b'\'') => at += 1 + memchr(quote, &bytes[at + 1..])?,
+            b'[' => in_subset = true,
+            b']' => in_subset = false,
+            b'>' if !in_subset => return Some(at + 1),
+            b'<' if bytes[at..].starts_with(b"<!--") || bytes[at..].starts_with(b"<?") => at = markup_end(bytes, at)? - 1,
+            _ => {}
+        }
+        at += 1;
+    }
+}
+
+/// A leaf's content as text: comments and instructions removed, CDATA unwrapped, surrounding white space trimmed.
+///
+/// Allocates only where there is such markup, which hardly any file has.
+pub(crate) fn plain(raw: &[u8]) -> Cow<'_, [u8]> {
+    if memmem::find(raw, b"<!").is_none() && memmem::find(raw, b"<?").is_none() {
+        return Cow::Borrowed(raw.trim_ascii());
+    }
+    let mut text = Vec::with_capacity(raw.len());
+    let mut at = 0;
+    while let Some(found) = memchr(b'<', &raw[at..]) {
+        text.extend_from_slice(&raw[at..at + found]);
+        at += found;
+        let end = match raw.get(at + 1) {
+            Some(b'!' | b'?') => markup_end(raw, at).unwrap_or(raw.len()),
+            _ => at + 1,
+        };
+        if end == at + 1 {
+            text.push(b'<');
+        } else if raw[at..].starts_with(b"<![CDATA[") {
+            text.extend_from_slice(raw[at + 9..end].strip_suffix(b"]]>").unwrap_or_default());
+        }
+        at = end;
+    }
+    text.extend_from_slice(&raw[at..]);
+    Cow::Owned(text.trim_ascii().to_vec())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(xml: &str) -> Vec<String> {
+        let mut scanner = Scanner::new(xml.as_bytes(), 0);
+        std::iter::from_fn(|| scanner.next_tag())
+            .map(|tag| match tag {
+                Tag::Open { name, empty, .. } => format!("{}{}", String::from_utf8_lossy(name), if empty { "/" } else { "" }),
+                Tag::Close { name, .. } => format!("/{}", String::from_utf8_lossy(name)),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn tags_are_found_between_everything_that_is_no_tag() {
+        let xml = "<?xml version='1.0'?><!DOCTYPE a [<!ENTITY e \"]>\"> <!-- ]> ' --> ]><a><!-- <b> --><![CDATA[<c>]]> 3 < 4 <d e='>'/></a >";
+        assert_eq!(names(xml), ["a", "d/", "/a"]);
+    }
+
+    #[test]
+    fn a_raw_angle_bracket_before_a_tag_swallows_nothing() {
+        assert_eq!(names("<a>Smith<Jones</a><b/>"), ["a", "/a", "b/"]);
+    }
+
+    #[test]
+    fn a_field_holds_raw_brackets_and_ends_at_its_own_closing_tag() {
+        let xml = b"<t>1 < 2 </ 3 <!-- </t> --> & more</t ><u>";
+        let mut scanner = Scanner::new(xml, 0);
+        assert!(scanner.next_tag().is_some());
+        let raw = scanner.leaf("t", 0).unwrap_or_default();
+        assert_eq!(plain(raw).as_ref(), b"1 < 2 </ 3  & more");
+        assert_eq!(scanner.next_tag(), Some(Tag::Open { name: b"u", start: xml.len() - 3, empty: false }));
+    }
+
+    #[test]
+    fn a_field_that_never_ends_names_itself_and_its_place() {
+        let mut scanner = Scanner::new(b"  <t>12", 0);
+        assert!(scanner.next_tag().is_some());
+        assert_eq!(scanner.leaf("t", 2), Err(ParseError::Truncated { element: "t", offset: 2 }));
+    }
+
+    #[test]
+    fn a_block_is_skipped_to_its_real_end() {
+        let mut scanner = Scanner::new(b"<m>AAAA<!-- </m> -->BBB</m><n/>", 0);
+        assert!(scanner.next_tag().is_some());
+        assert_eq!(scanner.skip_block("m", 0), Ok(()));
+        assert_eq!(scanner.rest(), b"<n/>");
+    }
+
+    #[test]
+    fn cdata_is_unwrapped() {
+        assert_eq!(plain(b" <![CDATA[a<b]]> <!-- x -->c ").as_ref(), b"a<b c");
+    }
+}

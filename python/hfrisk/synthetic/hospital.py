@@ -64,10 +64,10 @@ width = 16            # a small network for two CPU cores; 32 and more on a GPU
 num_stages = 4
 
 [train]
-num_epochs = 10
+num_epochs = 8
 batch_size = 32
-learning_rate = 0.002
-patience = 4
+learning_rate = 0.001
+patience = 3
 """
 
 

@@ -161,6 +161,27 @@ def test_leaving_the_loop_early_stops_the_thread():
     assert our_threads() == []
 
 
+def test_leaving_waits_for_the_read_under_way_and_begins_no_other():
+    gate = threading.Event()
+
+    class GatedStore(CountingStore):
+        def read_into(self, rows, out):
+            super().read_into(rows, out)
+            if self.num_reads == 2:
+                gate.wait()
+
+    store = GatedStore(400)
+    iterator = BatchStream(store, examples_of(400), batch_size=4).batches(0)
+    next(iterator)
+    opener = threading.Timer(0.5, gate.set)
+    opener.start()
+    iterator.close()
+    assert gate.is_set()
+    assert store.num_reads == 2
+    assert our_threads() == []
+    opener.join()
+
+
 def test_an_error_in_the_loop_stops_the_thread():
     def consume():
         for _ in stream_of(400).batches(0):

@@ -21,6 +21,7 @@ from hfrisk.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+_WRITTEN_FIRST = {"config.toml", "run.json", "metrics.jsonl"}
 _PACKAGES = ("hfrisk", "torch", "numpy", "polars", "zarr", "scikit-learn")
 
 
@@ -42,12 +43,12 @@ class RunFolder:
         self._metrics = path / "metrics.jsonl"
 
     def refuse_used(self) -> None:
-        """Refuse to start a new run where another one is.
+        """Refuse to start a new run where another one is. One that broke before its first checkpoint is none.
 
         Raises:
-            ConfigError: The folder is not empty, or is no folder.
+            ConfigError: The folder holds checkpoints or files of others, or is no folder.
         """
-        if self.path.is_dir() and not any(self.path.iterdir()):
+        if self.path.is_dir() and {entry.name for entry in self.path.iterdir()} <= _WRITTEN_FIRST:
             return
         if self.path.exists():
             raise ConfigError(

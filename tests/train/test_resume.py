@@ -97,6 +97,22 @@ def test_a_used_run_folder_is_refused_with_a_way_out(study):
     assert "--resume" in refusal.value.hint
 
 
+def test_a_folder_with_files_of_others_is_refused(study):
+    study.paths.run.mkdir()
+    (study.paths.run / "thesis.docx").touch()
+    with pytest.raises(ConfigError, match="not empty"):
+        run(study)
+
+
+def test_a_run_that_broke_before_its_first_checkpoint_may_begin_anew(study, store):
+    store.breaks_at = 2
+    with pytest.raises(StoreError):
+        run(study)
+    store.breaks_at = None
+    run(study)
+    assert [entry["step"] for entry in log_of(study, "step")] == list(range(1, 9))
+
+
 def test_resuming_a_finished_run_changes_nothing(study):
     run(study)
     before = final_weights(study)

@@ -80,6 +80,8 @@ class Trainer:
         self.logit_shift = math.log(data.prevalence / (1 - data.prevalence)) if weighted else 0.0
         self.state = _State()
         self.num_steps = self.settings.num_epochs * self.stream.num_batches
+        self.elapsed_s = 0.0
+        self.num_steps_here = 0  # of this process; those before a resumption ran elsewhere
         self.display = Display(self.num_steps)
         self.meta = model_meta(
             config, data.statistics, prevalence=data.prevalence, fingerprints=data.fingerprints, software=describe_software()
@@ -140,6 +142,8 @@ class Trainer:
         for loss, size in zip(window.losses, window.sizes, strict=True):
             state.loss_sum += loss * size
             state.num_seen += size
+        self.elapsed_s += window.elapsed_s
+        self.num_steps_here += len(window)
         entries = window.entries(epoch=state.epoch, last_step=state.step)
         self.folder.log(*entries)
         if not math.isfinite(sum(window.losses)):
@@ -149,7 +153,7 @@ class Trainer:
         self.display.step(
             {**entries[-1], "loss": sum(window.losses) / len(window)},
             num_epochs=self.settings.num_epochs,
-            eta_s=(self.num_steps - state.step) * window.elapsed_s / len(window),
+            eta_s=(self.num_steps - state.step) * self.elapsed_s / self.num_steps_here,
         )
 
     def _validate(self, stop: StopRequest) -> None:

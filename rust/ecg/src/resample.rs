@@ -6,6 +6,8 @@
 //! recording is integers times a gain like every other, packs as small and reads as fast, and III, aVR, aVL, aVF still follow from I and
 //! II; the price is a rounding error of half a count, no more than the cart's own converter made.
 
+#![forbid(unsafe_code)]
+
 use std::f64::consts::PI;
 
 use crate::error::ParseError;
@@ -161,9 +163,11 @@ impl Filter {
             })
             .collect();
         let gain = up as f64 / response.iter().sum::<f64>();
-        response.iter_mut().for_each(|tap| *tap *= gain);
+        for tap in &mut response {
+            *tap *= gain;
+        }
 
-        let (left, right) = (half / up, (half + up - 1) / up);
+        let (left, right) = (half / up, half.div_ceil(up));
         // Output at time j * down; input i at time i * up; with i = i0 + d their distance is phase - d * up.
         let reach = |phase: usize, tap: usize| (half + phase + left * up).checked_sub(tap * up);
         let taps = (0..up)

@@ -102,12 +102,10 @@ impl Workspace {
             _ => return Err(ParseError::NotXml),
         }
         let prolog = scanner.position() as u64;
-        let (name, start, empty) = loop {
-            match scanner.next_tag() {
-                Some(Tag::Open { name, start, empty }) => break (name, start, empty),
-                Some(Tag::Close { .. }) => return Err(ParseError::NotXml),
-                None => return Err(ParseError::Truncated { element: "prolog", offset: prolog }),
-            }
+        let (name, start, empty) = match scanner.next_tag() {
+            Some(Tag::Open { name, start, empty }) => (name, start, empty),
+            Some(Tag::Close { .. }) => return Err(ParseError::NotXml),
+            None => return Err(ParseError::Truncated { element: "prolog", offset: prolog }),
         };
         match local_name(name) {
             b"RestingECG" if empty => Err(ParseError::NoWaveform),

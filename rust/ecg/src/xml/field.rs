@@ -64,8 +64,7 @@ pub(crate) fn number(text: &[u8]) -> Option<f64> {
 pub(crate) fn integer(text: &[u8]) -> Option<i64> {
     let (digits, negative) = match text {
         [b'-', digits @ ..] => (digits, true),
-        [b'+', digits @ ..] => (digits, false),
-        digits => (digits, false),
+        [b'+', digits @ ..] | digits => (digits, false),
     };
     if !digits.is_empty() && digits.len() <= 18 && digits.iter().all(u8::is_ascii_digit) {
         let value = digits.iter().fold(0, |value: i64, digit| value * 10 + i64::from(digit - b'0'));

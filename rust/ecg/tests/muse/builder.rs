@@ -163,3 +163,60 @@ pub fn encode(bytes: &[u8], width: usize, line_break: &str) -> String {
     }
     out + "         "
 }
+
+/// A file with one thing done to it.
+pub fn muse(change: impl FnOnce(&mut Muse)) -> Vec<u8> {
+    let mut file = Muse::new();
+    change(&mut file);
+    file.to_xml().into_bytes()
+}
+
+/// A file with one thing done to one lead of its rhythm.
+pub fn lead(index: usize, change: impl FnOnce(&mut LeadXml)) -> Vec<u8> {
+    muse(|file| change(&mut file.rhythm().leads[index]))
+}
+
+/// A file with one thing done to every lead of its rhythm.
+pub fn leads(change: impl Fn(&mut LeadXml)) -> Vec<u8> {
+    muse(|file| file.rhythm().leads.iter_mut().for_each(change))
+}
+
+/// A file whose text was edited.
+pub fn text(change: impl FnOnce(String) -> String) -> Vec<u8> {
+    change(Muse::new().to_xml()).into_bytes()
+}
+
+pub fn cut_counts(lead: &mut LeadXml, num_samples: usize) {
+    let stated = lead.stated_samples.take();
+    *lead = LeadXml::new(&lead.id, lead.counts[..num_samples].to_vec());
+    lead.stated_samples = stated;
+}
+
+pub fn limb_leads(offset: i16) -> Vec<LeadXml> {
+    let (i, ii) = (wave(0, 5000), wave(1, 5000));
+    let even = |x: i16| x / 2 * 2;
+    let (i, ii): (Vec<i16>, Vec<i16>) = (i.into_iter().map(even).collect(), ii.into_iter().map(even).collect());
+    let derive = |f: fn(i16, i16) -> i16| i.iter().zip(&ii).map(|(&x, &y)| f(x, y) + offset).collect::<Vec<i16>>();
+    vec![
+        LeadXml::new("III", derive(|x, y| y - x)),
+        LeadXml::new("aVR", derive(|x, y| -(x + y) / 2)),
+        LeadXml::new("AVL", derive(|x, y| x - y / 2)),
+        LeadXml::new("avf", derive(|x, y| y - x / 2)),
+        LeadXml::new("I", i),
+        LeadXml::new("II", ii),
+    ]
+}
+
+/// Twelve stored leads of which III, aVR, aVL, aVF are `offset` counts from what I and II say.
+pub fn twelve(offset: i16) -> Muse {
+    let mut file = Muse::new();
+    let rhythm = file.rhythm();
+    rhythm.leads.drain(..2);
+    rhythm.leads.extend(limb_leads(offset));
+    file
+}
+
+pub fn utf16(xml: &str, little_endian: bool, mark: bool) -> Vec<u8> {
+    let bytes = |unit: u16| if little_endian { unit.to_le_bytes() } else { unit.to_be_bytes() };
+    mark.then_some(0xFEFF).into_iter().chain(xml.encode_utf16()).flat_map(bytes).collect()
+}

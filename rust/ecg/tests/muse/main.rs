@@ -6,3 +6,4 @@ mod builder;
 mod defects;
 mod oracle;
 mod properties;
+mod rules;

@@ -1,0 +1,174 @@
+//! One `Waveform`: collected while it is read, decoded when it has been chosen.
+
+use crate::error::ParseError;
+use crate::lead::Lead;
+use crate::recording::{NUM_LEADS, QualityFlags, Recording};
+use crate::xml::field::Field;
+use crate::xml::muse::children;
+use crate::xml::muse::fields::{LeadFields, WaveformFields};
+use crate::xml::scan::{Scanner, Tag, plain};
+use crate::xml::{ParseOptions, Workspace};
+
+/// A waveform that may be the rhythm.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Waveform<'a> {
+    pub(super) fields: WaveformFields<'a>,
+    leads: [Option<LeadFields<'a>>; NUM_LEADS],
+    extra_leads: bool,
+    duplicate: Option<Lead>,
+}
+
+impl<'a> Waveform<'a> {
+    /// Read one `Waveform`; `None` when it cannot be the rhythm.
+    pub(super) fn read(scanner: &mut Scanner<'a>, start: usize) -> Result<Option<Self>, ParseError> {
+        let mut waveform = Self::default();
+        while let Some(tag) = scanner.next_tag() {
+            match tag {
+                Tag::Open { name: b"LeadData", start, empty: false } => {
+                    let mut lead = LeadFields::default();
+                    children(scanner, "LeadData", start, |name, at, scanner| lead.read(name, at, scanner))?;
+                    waveform.add(&lead);
+                }
+                Tag::Open { name: b"WaveformType", start: at, empty: false } => {
+                    waveform.fields.read(b"WaveformType", at, scanner)?;
+                    let kind = plain(waveform.fields.kind.raw);
+                    if !kind.is_empty() && !kind.eq_ignore_ascii_case(b"Rhythm") {
+                        scanner.skip_block("Waveform", start)?;
+                        return Ok(None);
+                    }
+                }
+                Tag::Open { name: b"Waveform", start, .. } | Tag::Close { name: b"RestingECG", start } => {
+                    return Err(ParseError::Malformed { what: "`Waveform` is not closed", offset: start as u64 });
+                }
+                Tag::Open { name, start, empty: false } => waveform.fields.read(name, start, scanner)?,
+                Tag::Close { name: b"Waveform", .. } => return Ok(Some(waveform)),
+                Tag::Open { .. } | Tag::Close { .. } => {}
+            }
+        }
+        Err(ParseError::Truncated { element: "Waveform", offset: start as u64 })
+    }
+
+    /// Sort a lead in by its name; a second one of the same name counts only where the first was empty.
+    fn add(&mut self, lead: &LeadFields<'a>) {
+        let Some(name) = Lead::from_name(&plain(lead.id.raw)) else {
+            self.extra_leads = true;
+            return;
+        };
+        let slot = &mut self.leads[name.index()];
+        if slot.is_some() {
+            self.duplicate.get_or_insert(name);
+        }
+        if slot.is_none_or(|first| first.payload.is_blank()) {
+            *slot = Some(*lead);
+        }
+    }
+
+    pub(super) fn is_complete(&self) -> bool {
+        let has_payload = |lead: &Lead| self.leads[lead.index()].is_some_and(|fields| !fields.payload.is_blank());
+        Lead::INDEPENDENT.iter().all(has_payload)
+    }
+
+    /// `SampleBase * 10^SampleExponent`; an absent exponent is 0, an absent base is never guessed.
+    fn sampling_rate_hz(&self) -> Result<f64, ParseError> {
+        let base = self.fields.sample_base.number("SampleBase")?.ok_or(ParseError::MissingSamplingRate)?;
+        let exponent = self.fields.sample_exponent.number("SampleExponent")?.unwrap_or(0.0);
+        let rate = if exponent == 0.0 { base } else { base * 10_f64.powf(exponent) };
+        if rate.is_finite() && rate > 0.0 && exponent.fract() == 0.0 {
+            Ok(rate)
+        } else {
+            Err(self.fields.sample_base.invalid("SampleBase", "a positive rate with a whole exponent"))
+        }
+    }
+
+    pub(super) fn decode(
+        &self,
+        options: ParseOptions,
+        workspace: &mut Workspace,
+        recording: &mut Recording,
+    ) -> Result<(), ParseError> {
+        let sampling_rate_hz = self.sampling_rate_hz()?;
+        if self.extra_leads {
+            recording.flags.insert(QualityFlags::EXTRA_LEADS);
+        }
+        if let Some(lead) = self.duplicate {
+            if options.strict {
+                return Err(ParseError::DuplicateLead { lead });
+            }
+            recording.flags.insert(QualityFlags::DUPLICATE_LEAD);
+        }
+        let Workspace { payload, assembly } = workspace;
+        assembly.clear();
+        for lead in Lead::ALL {
+            let Some(fields) = self.leads[lead.index()].filter(|fields| !fields.payload.is_blank()) else { continue };
+            fields.check_sample_size(lead)?;
+            let lsb_uv = fields.lsb_uv(lead)?;
+            let bytes = assembly.push(lead, lsb_uv, |bytes| {
+                let error = ParseError::InvalidBase64 { lead, offset: fields.payload.offset as u64 };
+                payload.decode(&plain(fields.payload.raw), bytes).map_err(|_| error)
+            })?;
+            recording.flags.insert(fields.marks());
+            recording.flags.insert(fields.verify(lead, bytes, options)?);
+        }
+        assembly.finish(sampling_rate_hz, recording)
+    }
+}
+
+impl LeadFields<'_> {
+    fn check_sample_size(&self, lead: Lead) -> Result<(), ParseError> {
+        match self.sample_size.number("LeadSampleSize")? {
+            None | Some(2.0) => Ok(()),
+            Some(bytes) => Err(ParseError::SampleSize { lead, bytes: bytes as u32 }),
+        }
+    }
+
+    fn lsb_uv(&self, lead: Lead) -> Result<f32, ParseError> {
+        let gain = self.gain.number("LeadAmplitudeUnitsPerBit")?.ok_or(ParseError::MissingGain { lead })?;
+        let unit_uv = match plain(self.unit.raw).to_ascii_uppercase().as_slice() {
+            b"" => return Err(ParseError::MissingGain { lead }),
+            b"MICROVOLTS" => 1.0,
+            b"MILLIVOLTS" => 1e3,
+            b"VOLTS" => 1e6,
+            _ => return Err(self.unit.invalid("LeadAmplitudeUnits", "MICROVOLTS, MILLIVOLTS or VOLTS")),
+        };
+        let lsb_uv = (gain * unit_uv) as f32;
+        if lsb_uv.is_normal() {
+            Ok(lsb_uv)
+        } else {
+            Err(self.gain.invalid("LeadAmplitudeUnitsPerBit", "a finite gain other than 0"))
+        }
+    }
+
+    /// Flags for what the file says about the lead.
+    fn marks(&self) -> QualityFlags {
+        let mut flags = QualityFlags::default();
+        if self.gain.raw.trim_ascii_start().first() == Some(&b'-') {
+            flags.insert(QualityFlags::NEGATIVE_GAIN);
+        }
+        if [self.baseline, self.first_sample_offset, self.time_offset].iter().any(Field::is_non_zero) {
+            flags.insert(QualityFlags::BASELINE_OFFSET);
+        }
+        if self.lead_off.is_true() {
+            flags.insert(QualityFlags::LEAD_OFF);
+        }
+        if [self.baseline_sway, self.mains_noise, self.muscle_noise].iter().any(Field::is_true) {
+            flags.insert(QualityFlags::NOISE_MARKED);
+        }
+        flags
+    }
+
+    /// Compare what the file states about the decoded bytes with the bytes: their CRC-32 (absent or 0 is unknown) and their number.
+    fn verify(&self, lead: Lead, bytes: &[u8], options: ParseOptions) -> Result<QualityFlags, ParseError> {
+        let mut flags = QualityFlags::default();
+        match self.crc32.integer() {
+            None | Some(0) => flags.insert(QualityFlags::CRC_UNKNOWN),
+            Some(stated) if stated == i64::from(crc32fast::hash(bytes)) => {}
+            Some(_) if options.strict => return Err(ParseError::CrcMismatch { lead }),
+            Some(_) => flags.insert(QualityFlags::CRC_MISMATCH),
+        }
+        let differs = |field: Field<'_>, found: usize| field.integer().is_some_and(|stated| stated != found as i64);
+        if differs(self.byte_count, bytes.len()) || differs(self.sample_count, bytes.len() / 2) {
+            flags.insert(QualityFlags::COUNT_MISMATCH);
+        }
+        Ok(flags)
+    }
+}

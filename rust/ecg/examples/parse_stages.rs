@@ -4,8 +4,9 @@
 use std::hint::black_box;
 use std::time::Instant;
 
+use hfrisk_ecg::resample::Resampler;
 use hfrisk_ecg::xml::{ParseOptions, Parser};
-use hfrisk_ecg::{NUM_LEADS, Recording};
+use hfrisk_ecg::{NUM_LEADS, Recording, Signal};
 
 /// Least and median time in microseconds of `runs` repeated calls.
 fn microseconds(runs: usize, mut work: impl FnMut()) -> (f64, f64) {
@@ -39,8 +40,12 @@ fn main() {
         let mut microvolts = vec![0.0; NUM_LEADS * recording.signal.num_samples];
         let parse = microseconds(repeat, || parser.parse(black_box(&bytes), &mut recording).expect("a recording"));
         let convert = microseconds(repeat, || recording.signal.write_microvolts(black_box(&mut microvolts)));
+        let (mut resampler, mut stored) = (Resampler::new(), Signal::default());
+        let resample = microseconds(repeat, || {
+            resampler.to_store(black_box(&recording.signal), &mut stored).expect("ten seconds");
+        });
         println!("{file}: {} bytes", bytes.len());
-        for (stage, (least, median)) in [("parse to counts", parse), ("counts to float32", convert)] {
+        for (stage, (least, median)) in [("parse to counts", parse), ("to 500 Hz", resample), ("counts to float32", convert)] {
             println!("  {stage:<18} least {least:7.1} us, median {median:7.1} us");
         }
     }

@@ -1,8 +1,10 @@
 //! What stands in a leaf field: numbers, marks, dates, ages.
 
+use std::borrow::Cow;
+
 use crate::error::ParseError;
 use crate::recording::{AcquiredAt, Sex};
-use crate::xml::scan::plain;
+use crate::xml::scan::without_markup;
 
 /// A leaf's raw content and where its element begins, kept until it is known whether it is needed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -11,12 +13,25 @@ pub(crate) struct Field<'a> {
     pub(crate) raw: &'a [u8],
     /// Offset of the opening tag.
     pub(crate) offset: usize,
+    /// Whether a `<` stands in the content: a comment, CDATA, or a raw one.
+    pub(crate) has_markup: bool,
 }
 
-impl Field<'_> {
+impl<'a> Field<'a> {
+    /// The content as text: comments and instructions removed, CDATA unwrapped, surrounding white space trimmed.
+    ///
+    /// Allocates only where there is such markup, which hardly any file has.
+    pub(crate) fn text(&self) -> Cow<'a, [u8]> {
+        if self.has_markup {
+            Cow::Owned(without_markup(self.raw).trim_ascii().to_vec())
+        } else {
+            Cow::Borrowed(self.raw.trim_ascii())
+        }
+    }
+
     /// Whether there is nothing but white space: the same as an absent element.
     pub(crate) fn is_blank(&self) -> bool {
-        self.raw.trim_ascii_start().is_empty() || plain(self.raw).is_empty()
+        self.raw.trim_ascii_start().is_empty() || (self.has_markup && self.text().is_empty())
     }
 
     /// A number that must be one when it is there.
@@ -27,7 +42,7 @@ impl Field<'_> {
         if self.is_blank() {
             return Ok(None);
         }
-        match number(&plain(self.raw)) {
+        match number(&self.text()) {
             Some(value) => Ok(Some(value)),
             None => Err(self.invalid(element, "a number")),
         }
@@ -40,17 +55,17 @@ impl Field<'_> {
 
     /// An informational integer; anything else counts as absent.
     pub(crate) fn integer(&self) -> Option<i64> {
-        integer(self.raw.trim_ascii()).or_else(|| integer(&plain(self.raw)))
+        integer(&self.text())
     }
 
     /// Whether it says `TRUE`.
     pub(crate) fn is_true(&self) -> bool {
-        self.raw.trim_ascii().eq_ignore_ascii_case(b"TRUE")
+        self.text().eq_ignore_ascii_case(b"TRUE")
     }
 
     /// Whether it is a number other than zero.
     pub(crate) fn is_non_zero(&self) -> bool {
-        number(&plain(self.raw)).is_some_and(|value| value != 0.0)
+        number(&self.text()).is_some_and(|value| value != 0.0)
     }
 }
 
@@ -75,7 +90,6 @@ pub(crate) fn integer(text: &[u8]) -> Option<i64> {
 
 /// `MALE` or `FEMALE`, in any case; anything else is unknown.
 pub(crate) fn sex(text: &[u8]) -> Option<Sex> {
-    let text = plain(text);
     if text.eq_ignore_ascii_case(b"MALE") || text.eq_ignore_ascii_case(b"M") {
         Some(Sex::Male)
     } else if text.eq_ignore_ascii_case(b"FEMALE") || text.eq_ignore_ascii_case(b"F") {
@@ -88,7 +102,7 @@ pub(crate) fn sex(text: &[u8]) -> Option<Sex> {
 /// Age in years from a number and its unit. Without a unit it is unknown: a newborn's 5 is not five years.
 pub(crate) fn age_years(age: &[u8], unit: &[u8]) -> Option<f32> {
     const DAYS_PER_YEAR: f64 = 365.25;
-    let units_per_year = match plain(unit).to_ascii_uppercase().as_slice() {
+    let units_per_year = match unit.to_ascii_uppercase().as_slice() {
         b"YEARS" | b"YEAR" => 1.0,
         b"MONTHS" | b"MONTH" => 12.0,
         b"WEEKS" | b"WEEK" => DAYS_PER_YEAR / 7.0,
@@ -96,14 +110,14 @@ pub(crate) fn age_years(age: &[u8], unit: &[u8]) -> Option<f32> {
         b"HOURS" | b"HOUR" => DAYS_PER_YEAR * 24.0,
         _ => return None,
     };
-    let years = number(&plain(age))? / units_per_year;
+    let years = number(age)? / units_per_year;
     (0.0..=150.0).contains(&years).then_some(years as f32)
 }
 
 /// Date and time. Dates are `MM-DD-YYYY`, `MM/DD/YYYY` or `YYYY-MM-DD`; anything else (masked, impossible) is `None`. A usable date whose
 /// time is absent or masked is kept at midnight, because everything downstream asks for the day.
 pub(crate) fn acquired_at(date: &[u8], time: &[u8]) -> Option<AcquiredAt> {
-    let date = plain(date);
+    let date = date.trim_ascii();
     let mut parts = date.splitn(3, |&byte| byte == b'-' || byte == b'/');
     let (a, b, c) = (parts.next()?, parts.next()?, parts.next()?);
     let (year, month, day) = if a.len() == 4 { (a, b, c) } else { (c, a, b) };
@@ -114,7 +128,7 @@ pub(crate) fn acquired_at(date: &[u8], time: &[u8]) -> Option<AcquiredAt> {
     if !(1..=days_in_month(year, month)).contains(&day) {
         return None;
     }
-    let (hour, minute, second) = clock(&plain(time)).unwrap_or_default();
+    let (hour, minute, second) = clock(time.trim_ascii()).unwrap_or_default();
     Some(AcquiredAt { year: year as i32, month: month as u8, day: day as u8, hour, minute, second })
 }
 

@@ -10,11 +10,11 @@ mod waveform;
 
 use crate::error::ParseError;
 use crate::recording::{Dialect, QualityFlags, Recording};
-use crate::xml::field;
+use crate::xml::field::{self, Field};
 use crate::xml::muse::fields::{Acquisition, Demographics, MeasurementFields};
 use crate::xml::muse::statements::read_statements;
 use crate::xml::muse::waveform::Waveform;
-use crate::xml::scan::{Scanner, Tag, plain};
+use crate::xml::scan::{Scanner, Tag};
 use crate::xml::{ParseOptions, Workspace};
 
 /// Blocks of the root that hold nothing for us, some of them free text about a person.
@@ -114,7 +114,7 @@ impl<'a> Document<'a> {
 
     /// Sort a waveform in by its type: rhythm, none stated, or something that is never used.
     fn add(&mut self, waveform: &Waveform<'a>) {
-        let kind = plain(waveform.fields.kind.raw);
+        let kind = waveform.fields.kind.text();
         if kind.is_empty() {
             self.num_untyped += 1;
             self.untyped.get_or_insert(*waveform);
@@ -145,10 +145,10 @@ impl<'a> Document<'a> {
     }
 
     fn write_header(&self, recording: &mut Recording) {
-        recording.age_years = field::age_years(self.demographics.age.raw, self.demographics.age_units.raw);
-        recording.sex = field::sex(self.demographics.gender.raw);
-        recording.acquired_at = field::acquired_at(self.acquisition.date.raw, self.acquisition.time.raw);
-        recording.device = device(self.acquisition.device.raw);
+        recording.age_years = field::age_years(&self.demographics.age.text(), &self.demographics.age_units.text());
+        recording.sex = field::sex(&self.demographics.gender.text());
+        recording.acquired_at = field::acquired_at(&self.acquisition.date.text(), &self.acquisition.time.text());
+        recording.device = device(self.acquisition.device);
         recording.measurements = self.measurements.to_measurements();
         recording.original_measurements = self.original_measurements.to_measurements();
     }
@@ -177,8 +177,8 @@ fn children<'a>(
 }
 
 /// A cart's model. Anything but a short ASCII name is dropped: free text may name a person.
-fn device(raw: &[u8]) -> Option<String> {
-    let text = plain(raw);
+fn device(field: Field<'_>) -> Option<String> {
+    let text = field.text();
     let is_model = (1..=32).contains(&text.len()) && text.iter().all(|&byte| byte == b' ' || byte.is_ascii_graphic());
     is_model.then(|| text.iter().map(|&byte| char::from(byte)).collect())
 }

@@ -5,11 +5,10 @@
 //! Nothing is ever resolved: a DOCTYPE is stepped over, entity declarations included. Every function moves forward only, so the time is
 //! linear in the file's size whatever stands in it.
 
-use std::borrow::Cow;
-
 use memchr::{memchr, memmem};
 
 use crate::error::ParseError;
+use crate::xml::field::Field;
 
 /// One tag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,16 +133,17 @@ impl<'a> Scanner<'a> {
         None
     }
 
-    /// The raw content of a leaf `element` whose opening tag (at `start`) was just read, up to and over its closing tag.
+    /// The content of a leaf `element` whose opening tag (at `start`) was just read, up to and over its closing tag.
     ///
-    /// The content may still hold comments or CDATA: see [`plain`]. A closing tag of another name ends the field too, without being
-    /// consumed.
+    /// A closing tag of another name ends the field too, without being consumed.
     ///
     /// # Errors
     /// [`ParseError::Truncated`] when the bytes end first.
-    pub(crate) fn leaf(&mut self, element: &'static str, start: usize) -> Result<&'a [u8], ParseError> {
+    pub(crate) fn leaf(&mut self, element: &'static str, start: usize) -> Result<Field<'a>, ParseError> {
         let begin = self.position;
         let mut at = begin;
+        let mut has_markup = false;
+        let field = |end: usize, has_markup: bool| Field { raw: &self.bytes[begin..end], offset: start, has_markup };
         loop {
             let truncated = ParseError::Truncated { element, offset: start as u64 };
             let Some(found) = memchr(b'<', &self.bytes[at..]) else { return Err(truncated) };
@@ -154,14 +154,14 @@ impl<'a> Scanner<'a> {
                     let closes = tail[2..].strip_prefix(element.as_bytes());
                     if closes.is_some_and(|rest| rest.first() == Some(&b'>')) {
                         self.position = at + element.len() + 3;
-                        return Ok(&self.bytes[begin..at]);
+                        return Ok(field(at, has_markup));
                     }
                     self.position = at;
                     match self.close_tag(at) {
-                        Some(Tag::Close { name, .. }) if name == element.as_bytes() => return Ok(&self.bytes[begin..at]),
+                        Some(Tag::Close { name, .. }) if name == element.as_bytes() => return Ok(field(at, has_markup)),
                         Some(_) => {
                             self.position = at;
-                            return Ok(&self.bytes[begin..at]);
+                            return Ok(field(at, has_markup));
                         }
                         None => at = self.position,
                     }
@@ -169,6 +169,7 @@ impl<'a> Scanner<'a> {
                 Some(b'!' | b'?') => at = markup_end(self.bytes, at).ok_or(truncated)?,
                 _ => at += 1,
             }
+            has_markup = true;
         }
     }
 
@@ -229,13 +230,8 @@ fn doctype_end(bytes: &[u8], mut at: usize) -> Option<usize> {
     }
 }
 
-/// A leaf's content as text: comments and instructions removed, CDATA unwrapped, surrounding white space trimmed.
-///
-/// Allocates only where there is such markup, which hardly any file has.
-pub(crate) fn plain(raw: &[u8]) -> Cow<'_, [u8]> {
-    if memmem::find(raw, b"<!").is_none() && memmem::find(raw, b"<?").is_none() {
-        return Cow::Borrowed(raw.trim_ascii());
-    }
+/// A field's content without comments and instructions, CDATA unwrapped; a raw `<` stays.
+pub(crate) fn without_markup(raw: &[u8]) -> Vec<u8> {
     let mut text = Vec::with_capacity(raw.len());
     let mut at = 0;
     while let Some(found) = memchr(b'<', &raw[at..]) {
@@ -253,7 +249,7 @@ pub(crate) fn plain(raw: &[u8]) -> Cow<'_, [u8]> {
         at = end;
     }
     text.extend_from_slice(&raw[at..]);
-    Cow::Owned(text.trim_ascii().to_vec())
+    text
 }
 
 #[cfg(test)]
@@ -286,8 +282,8 @@ mod tests {
         let xml = b"<t>1 < 2 </ 3 <!-- </t> --> & more</t ><u>";
         let mut scanner = Scanner::new(xml, 0);
         assert!(scanner.next_tag().is_some());
-        let raw = scanner.leaf("t", 0).unwrap_or_default();
-        assert_eq!(plain(raw).as_ref(), b"1 < 2 </ 3  & more");
+        let field = scanner.leaf("t", 0).unwrap_or_default();
+        assert_eq!(field.text().as_ref(), b"1 < 2 </ 3  & more");
         assert_eq!(scanner.next_tag(), Some(Tag::Open { name: b"u", start: xml.len() - 3, empty: false }));
     }
 
@@ -308,6 +304,6 @@ mod tests {
 
     #[test]
     fn cdata_is_unwrapped() {
-        assert_eq!(plain(b" <![CDATA[a<b]]> <!-- x -->c ").as_ref(), b"a<b c");
+        assert_eq!(without_markup(b" <![CDATA[a<b]]> <!-- x -->c "), b" a<b c ");
     }
 }

@@ -21,9 +21,9 @@ macro_rules! fields {
                     $(_ if name == $element.as_bytes() => ($element, &mut self.$field),)*
                     _ => return Ok(()),
                 };
-                let raw = scanner.leaf(element, start)?;
+                let field = scanner.leaf(element, start)?;
                 if slot.is_blank() {
-                    *slot = Field { raw, offset: start };
+                    *slot = field;
                 }
                 Ok(())
             }

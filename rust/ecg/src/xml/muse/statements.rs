@@ -2,7 +2,7 @@
 
 use crate::error::ParseError;
 use crate::xml::encoding::push_text;
-use crate::xml::scan::{Scanner, Tag, plain};
+use crate::xml::scan::{Scanner, Tag};
 
 /// Lines of `Diagnosis`: statements joined up to the one that ends the line; struck-out ones left out. A block without any line end has one
 /// statement a line.
@@ -13,12 +13,12 @@ pub(super) fn read_statements(scanner: &mut Scanner<'_>, start: usize, lines: &m
     loop {
         match scanner.next_tag() {
             Some(Tag::Open { name: b"StmtFlag", start, empty: false }) => {
-                let flag = plain(scanner.leaf("StmtFlag", start)?);
+                let flag = scanner.leaf("StmtFlag", start)?.text();
                 ends_line |= flag.eq_ignore_ascii_case(b"ENDSLINE");
                 deleted |= flag.eq_ignore_ascii_case(b"DELETED");
             }
             Some(Tag::Open { name: b"StmtText", start, empty: false }) => {
-                push_text(&plain(scanner.leaf("StmtText", start)?), &mut text);
+                push_text(&scanner.leaf("StmtText", start)?.text(), &mut text);
             }
             Some(Tag::Close { name: b"DiagnosisStatement", .. }) => {
                 if deleted {

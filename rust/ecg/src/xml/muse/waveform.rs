@@ -6,7 +6,7 @@ use crate::recording::{NUM_LEADS, QualityFlags, Recording};
 use crate::xml::field::Field;
 use crate::xml::muse::children;
 use crate::xml::muse::fields::{LeadFields, WaveformFields};
-use crate::xml::scan::{Scanner, Tag, plain};
+use crate::xml::scan::{Scanner, Tag};
 use crate::xml::{ParseOptions, Workspace};
 
 /// A waveform that may be the rhythm.
@@ -31,7 +31,7 @@ impl<'a> Waveform<'a> {
                 }
                 Tag::Open { name: b"WaveformType", start: at, empty: false } => {
                     waveform.fields.read(b"WaveformType", at, scanner)?;
-                    let kind = plain(waveform.fields.kind.raw);
+                    let kind = waveform.fields.kind.text();
                     if !kind.is_empty() && !kind.eq_ignore_ascii_case(b"Rhythm") {
                         scanner.skip_block("Waveform", start)?;
                         return Ok(None);
@@ -50,7 +50,7 @@ impl<'a> Waveform<'a> {
 
     /// Sort a lead in by its name; a second one of the same name counts only where the first was empty.
     fn add(&mut self, lead: &LeadFields<'a>) {
-        let Some(name) = Lead::from_name(&plain(lead.id.raw)) else {
+        let Some(name) = Lead::from_name(&lead.id.text()) else {
             self.extra_leads = true;
             return;
         };
@@ -104,7 +104,7 @@ impl<'a> Waveform<'a> {
             let lsb_uv = fields.lsb_uv(lead)?;
             let bytes = assembly.push(lead, lsb_uv, |bytes| {
                 let error = ParseError::InvalidBase64 { lead, offset: fields.payload.offset as u64 };
-                payload.decode(&plain(fields.payload.raw), bytes).map_err(|_| error)
+                payload.decode(&fields.payload.text(), bytes).map_err(|_| error)
             })?;
             recording.flags.insert(fields.marks());
             recording.flags.insert(fields.verify(lead, bytes, options)?);
@@ -123,7 +123,7 @@ impl LeadFields<'_> {
 
     fn lsb_uv(&self, lead: Lead) -> Result<f32, ParseError> {
         let gain = self.gain.number("LeadAmplitudeUnitsPerBit")?.ok_or(ParseError::MissingGain { lead })?;
-        let unit_uv = match plain(self.unit.raw).to_ascii_uppercase().as_slice() {
+        let unit_uv = match self.unit.text().to_ascii_uppercase().as_slice() {
             b"" => return Err(ParseError::MissingGain { lead }),
             b"MICROVOLTS" => 1.0,
             b"MILLIVOLTS" => 1e3,

@@ -7,31 +7,41 @@ use crate::recording::{AcquiredAt, Sex};
 use crate::xml::scan::without_markup;
 
 /// A leaf's raw content and where its element begins, kept until it is known whether it is needed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Field<'a> {
-    /// Content as in the file.
-    pub(crate) raw: &'a [u8],
+    /// Content as in the file, without surrounding white space.
+    raw: &'a [u8],
     /// Offset of the opening tag.
     pub(crate) offset: usize,
     /// Whether a `<` stands in the content: a comment, CDATA, or a raw one.
-    pub(crate) has_markup: bool,
+    has_markup: bool,
+    is_blank: bool,
+}
+
+impl Default for Field<'_> {
+    fn default() -> Self {
+        Self::new(&[], 0, false)
+    }
 }
 
 impl<'a> Field<'a> {
+    /// What is asked more than once is found out here, once, so that no repetition in a file makes its reading slow.
+    pub(crate) fn new(raw: &'a [u8], offset: usize, has_markup: bool) -> Self {
+        let mut field = Self { raw: raw.trim_ascii(), offset, has_markup, is_blank: false };
+        field.is_blank = field.text().is_empty();
+        field
+    }
+
     /// The content as text: comments and instructions removed, CDATA unwrapped, surrounding white space trimmed.
     ///
     /// Allocates only where there is such markup, which hardly any file has.
     pub(crate) fn text(&self) -> Cow<'a, [u8]> {
-        if self.has_markup {
-            Cow::Owned(without_markup(self.raw).trim_ascii().to_vec())
-        } else {
-            Cow::Borrowed(self.raw.trim_ascii())
-        }
+        if self.has_markup { Cow::Owned(without_markup(self.raw).trim_ascii().to_vec()) } else { Cow::Borrowed(self.raw) }
     }
 
     /// Whether there is nothing but white space: the same as an absent element.
-    pub(crate) fn is_blank(&self) -> bool {
-        self.raw.trim_ascii_start().is_empty() || (self.has_markup && self.text().is_empty())
+    pub(crate) const fn is_blank(&self) -> bool {
+        self.is_blank
     }
 
     /// A number that must be one when it is there.

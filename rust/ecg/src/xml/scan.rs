@@ -143,7 +143,7 @@ impl<'a> Scanner<'a> {
         let begin = self.position;
         let mut at = begin;
         let mut has_markup = false;
-        let field = |end: usize, has_markup: bool| Field { raw: &self.bytes[begin..end], offset: start, has_markup };
+        let field = |end: usize, has_markup: bool| Field::new(&self.bytes[begin..end], start, has_markup);
         loop {
             let truncated = ParseError::Truncated { element, offset: start as u64 };
             let Some(found) = memchr(b'<', &self.bytes[at..]) else { return Err(truncated) };

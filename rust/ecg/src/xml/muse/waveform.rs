@@ -31,8 +31,9 @@ impl<'a> Waveform<'a> {
                 }
                 Tag::Open { name: b"WaveformType", start: at, empty: false } => {
                     waveform.fields.read(b"WaveformType", at, scanner)?;
-                    let kind = waveform.fields.kind.text();
-                    if !kind.is_empty() && !kind.eq_ignore_ascii_case(b"Rhythm") {
+                    let kind = waveform.fields.kind;
+                    let is_new = kind.offset == at && !kind.is_blank();
+                    if is_new && !kind.text().eq_ignore_ascii_case(b"Rhythm") {
                         scanner.skip_block("Waveform", start)?;
                         return Ok(None);
                     }
@@ -141,7 +142,7 @@ impl LeadFields<'_> {
     /// Flags for what the file says about the lead.
     fn marks(&self) -> QualityFlags {
         let mut flags = QualityFlags::default();
-        if self.gain.raw.trim_ascii_start().first() == Some(&b'-') {
+        if self.gain.text().first() == Some(&b'-') {
             flags.insert(QualityFlags::NEGATIVE_GAIN);
         }
         if [self.baseline, self.first_sample_offset, self.time_offset].iter().any(Field::is_non_zero) {

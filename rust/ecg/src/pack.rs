@@ -9,19 +9,25 @@
 //! |---|---|
 //! | `chunk` | the frame: header, widths, checksum, and their validation |
 //! | `block` | 128 values: difference, zigzag, bit packing, and back |
-//! | `decode` | whole leads to int16 or float32, with the derived leads |
+//! | `encode`, `decode` | whole recordings |
 //! | `microvolts` | float32 back to counts |
 //! | `floats` | the fallback |
-//! | `simd` | instruction sets, chosen at run time |
+//! | `simd` | which kernels: `portable` (also compiled for AVX2) or `avx512` |
 
-#![allow(clippy::inline_always, reason = "kernels are compiled once for each instruction set, which ends at a call that is not inlined")]
+#![allow(
+    clippy::inline_always,
+    reason = "kernels are compiled once for each instruction set, which ends at a call that is not inlined"
+)]
 
+#[cfg(target_arch = "x86_64")]
+mod avx512;
 mod block;
 mod chunk;
 mod decode;
 mod encode;
 mod floats;
 mod microvolts;
+mod portable;
 mod simd;
 
 use chunk::Chunk;

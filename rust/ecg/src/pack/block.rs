@@ -36,19 +36,14 @@ fn store(row: Row, packed: &mut Packed) {
 
 #[inline(always)]
 fn pack_width<const W: usize>(rows: &[Row; ROWS], out: &mut [Packed; W]) {
-    let mut words = [[0u16; LANES]; W];
-    for (r, row) in rows.iter().enumerate() {
-        let (word, shift) = (r * W / 16, r * W % 16);
-        for lane in 0..LANES {
-            words[word][lane] |= row[lane] << shift;
-        }
-        if shift + W > 16 {
+    for (k, packed) in out.iter_mut().enumerate() {
+        let mut word = [0; LANES];
+        for (r, row) in rows.iter().enumerate().take((16 * (k + 1)).div_ceil(W)).skip(16 * k / W) {
+            let (bit, start) = (r * W, 16 * k);
             for lane in 0..LANES {
-                words[word + 1][lane] |= row[lane] >> (16 - shift);
+                word[lane] |= if bit < start { row[lane] >> (start - bit) } else { row[lane] << (bit - start) };
             }
         }
-    }
-    for (packed, word) in out.iter_mut().zip(words) {
         store(word, packed);
     }
 }

@@ -1,8 +1,8 @@
 //! From a signal to a chunk.
 
-use super::block::{self, BLOCK};
+use super::block;
 use super::chunk::{self, Chunk};
-use super::simd::{Kernel, Simd};
+use super::simd::Simd;
 use super::{decode, floats, microvolts};
 use crate::recording::{NUM_LEADS, Signal};
 
@@ -10,6 +10,7 @@ use crate::recording::{NUM_LEADS, Signal};
 #[derive(Debug)]
 pub struct Encoder {
     simd: Simd,
+    widths: Vec<u8>,
     decoded: Vec<i16>,
     recovered: Signal,
     values: Vec<f32>,
@@ -24,7 +25,7 @@ impl Default for Encoder {
 impl Encoder {
     /// An encoder with empty buffers.
     pub fn new() -> Self {
-        Self { simd: Simd::best(), decoded: Vec::new(), recovered: Signal::default(), values: Vec::new() }
+        Self { simd: Simd::best(), widths: Vec::new(), decoded: Vec::new(), recovered: Signal::default(), values: Vec::new() }
     }
 
     /// Append one chunk to `out` that decodes to [`Signal::write_microvolts`] bit for bit.
@@ -73,7 +74,12 @@ impl Encoder {
         }
         let start = out.len();
         let widths = chunk::begin_counts(signal.lead_set, signal.num_samples, &signal.lsb_uv, out);
-        self.simd.run(PackKernel { signal, widths, out });
+        let num_blocks = block::num_blocks(signal.num_samples);
+        self.widths.resize(num_blocks, 0);
+        for index in 0..num_leads {
+            self.simd.pack_lead(signal.lead(index), &mut self.widths, out);
+            out[widths + index * num_blocks..][..num_blocks].copy_from_slice(&self.widths);
+        }
         chunk::seal(&mut out[start..]);
         self.decoded.resize(signal.counts.len(), 0);
         if let Ok(Chunk::Counts(counts)) = chunk::parse(&out[start..]) {
@@ -94,29 +100,4 @@ fn append_floats(values: &[f32], num_leads: usize, out: &mut Vec<u8>) {
     chunk::begin_floats(num_leads as u8, num_samples, out);
     floats::compress(values, out);
     chunk::seal(&mut out[start..]);
-}
-
-struct PackKernel<'a> {
-    signal: &'a Signal,
-    /// Where in `out` the widths begin.
-    widths: usize,
-    out: &'a mut Vec<u8>,
-}
-
-impl Kernel for PackKernel<'_> {
-    #[inline(always)]
-    fn run(self) {
-        let mut at = self.widths;
-        if self.signal.num_samples == 0 {
-            return;
-        }
-        for lead in self.signal.counts.chunks_exact(self.signal.num_samples) {
-            let mut previous = 0;
-            for counts in lead.chunks(BLOCK) {
-                self.out[at] = block::append(&block::differences(counts, previous), self.out);
-                previous = counts.last().copied().unwrap_or(previous);
-                at += 1;
-            }
-        }
-    }
 }

@@ -1,11 +1,11 @@
 //! Which instruction set a kernel is compiled for, chosen at run time.
 //!
-//! Every kernel is written once, in plain Rust that the compiler turns into vectors; the variants differ only in what the compiler may use.
+//! Kernels take whole leads, so choosing costs nothing.
 
-/// A piece of work that is compiled once for each instruction set. `run` must be `#[inline(always)]`, or the features stop at its call.
-pub(super) trait Kernel {
-    fn run(self);
-}
+#[cfg(target_arch = "x86_64")]
+use super::avx512;
+use super::decode::LeadBlocks;
+use super::portable::{self, LimbGains};
 
 /// An instruction set. Values other than `Portable` exist only where the machine has it, because only [`Simd::available`] makes them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,29 +43,97 @@ impl Simd {
         Self::available().next().unwrap_or(Self::PORTABLE)
     }
 
-    /// Run `kernel` with this instruction set.
-    #[inline]
-    pub(super) fn run(self, kernel: impl Kernel) {
+    /// As [`portable::lead`].
+    pub(super) fn lead(self, blocks: LeadBlocks<'_>, out: &mut [i16]) {
         match self.0 {
-            Level::Portable => kernel.run(),
-            // SAFETY: a `Simd` of this level is made only by `available`, after the machine said that it has AVX2.
+            Level::Portable => portable::lead(blocks, out),
+            // SAFETY: a `Simd` of this level is made only by `available`, after the machine said that it has the features.
             #[cfg(target_arch = "x86_64")]
-            Level::Avx2 => unsafe { run_avx2(kernel) },
-            // SAFETY: as above, for AVX-512 F, BW and VL.
+            Level::Avx2 => unsafe { avx2::lead(blocks, out) },
+            // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
-            Level::Avx512 => unsafe { run_avx512(kernel) },
+            Level::Avx512 => unsafe { avx512::lead(blocks, out) },
+        }
+    }
+
+    /// As [`portable::lead_microvolts`].
+    pub(super) fn lead_microvolts(self, blocks: LeadBlocks<'_>, lsb_uv: f32, scratch: &mut [i16], out: &mut [f32]) {
+        match self.0 {
+            Level::Portable => portable::lead_microvolts(blocks, lsb_uv, scratch, out),
+            // SAFETY: as in `lead`.
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx2 => unsafe { avx2::lead_microvolts(blocks, lsb_uv, scratch, out) },
+            // SAFETY: as in `lead`.
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx512 => unsafe { avx512::lead_microvolts(blocks, lsb_uv, scratch, out) },
+        }
+    }
+
+    /// As [`portable::limb_leads`].
+    pub(super) fn limb_leads(
+        self,
+        blocks: [LeadBlocks<'_>; 2],
+        gains: LimbGains,
+        scratch: [&mut [i16]; 2],
+        out: [&mut [f32]; 6],
+    ) {
+        match self.0 {
+            Level::Portable => portable::limb_leads(blocks, gains, scratch, out),
+            // SAFETY: as in `lead`.
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx2 => unsafe { avx2::limb_leads(blocks, gains, scratch, out) },
+            // SAFETY: as in `lead`.
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx512 => unsafe { avx512::limb_leads(blocks, gains, scratch, out) },
+        }
+    }
+
+    /// Make what `lead_microvolts` and `limb_leads` wrote visible to other threads in the usual way.
+    pub(super) fn fence(self) {
+        match self.0 {
+            // SAFETY: as in `lead`; SSE is part of x86-64.
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx512 => unsafe { avx512::fence() },
+            _ => {}
+        }
+    }
+
+    /// As [`portable::pack_lead`].
+    pub(super) fn pack_lead(self, counts: &[i16], widths: &mut [u8], out: &mut Vec<u8>) {
+        match self.0 {
+            Level::Portable => portable::pack_lead(counts, widths, out),
+            // SAFETY: as in `lead`.
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx2 => unsafe { avx2::pack_lead(counts, widths, out) },
+            // SAFETY: as in `lead`.
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx512 => unsafe { avx512::pack_lead(counts, widths, out) },
         }
     }
 }
 
+/// The portable kernels, compiled for AVX2.
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2")]
-fn run_avx2(kernel: impl Kernel) {
-    kernel.run();
-}
+mod avx2 {
+    use super::{LeadBlocks, LimbGains, portable};
 
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-fn run_avx512(kernel: impl Kernel) {
-    kernel.run();
+    #[target_feature(enable = "avx2")]
+    pub(super) fn lead(blocks: LeadBlocks<'_>, out: &mut [i16]) {
+        portable::lead(blocks, out);
+    }
+
+    #[target_feature(enable = "avx2")]
+    pub(super) fn lead_microvolts(blocks: LeadBlocks<'_>, lsb_uv: f32, scratch: &mut [i16], out: &mut [f32]) {
+        portable::lead_microvolts(blocks, lsb_uv, scratch, out);
+    }
+
+    #[target_feature(enable = "avx2")]
+    pub(super) fn limb_leads(blocks: [LeadBlocks<'_>; 2], gains: LimbGains, scratch: [&mut [i16]; 2], out: [&mut [f32]; 6]) {
+        portable::limb_leads(blocks, gains, scratch, out);
+    }
+
+    #[target_feature(enable = "avx2")]
+    pub(super) fn pack_lead(counts: &[i16], widths: &mut [u8], out: &mut Vec<u8>) {
+        portable::pack_lead(counts, widths, out);
+    }
 }

@@ -1,0 +1,96 @@
+//! The kernels in plain Rust, which the compiler turns into vectors of whatever the caller's instruction set has.
+
+use super::block::{self, BLOCK};
+use super::decode::LeadBlocks;
+
+/// Gains of I and II.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LimbGains {
+    pub(super) i: f32,
+    pub(super) ii: f32,
+}
+
+impl LimbGains {
+    /// Whether the derived leads are integer sums times the gain.
+    pub(super) fn are_equal(self) -> bool {
+        self.i.to_bits() == self.ii.to_bits()
+    }
+}
+
+/// Decode one lead; `out` holds its samples.
+#[inline(always)]
+pub(super) fn lead(mut blocks: LeadBlocks<'_>, out: &mut [i16]) {
+    let mut carry = 0;
+    for (part, &width) in out.chunks_mut(BLOCK).zip(blocks.widths) {
+        let counts = block::integrate(block::take(&mut blocks.packed, width), &mut carry);
+        part.copy_from_slice(&counts[..part.len()]);
+    }
+}
+
+/// Decode one lead to microvolts; `scratch` has room for its blocks and one more.
+#[inline(always)]
+pub(super) fn lead_microvolts(blocks: LeadBlocks<'_>, lsb_uv: f32, scratch: &mut [i16], out: &mut [f32]) {
+    lead(blocks, &mut scratch[..out.len()]);
+    scale(scratch, lsb_uv, out);
+}
+
+/// Decode I and II to the six limb leads, as [`Signal::write_microvolts`](crate::Signal::write_microvolts) defines them; each scratch has room
+/// for the blocks of a lead and one more.
+#[inline(always)]
+pub(super) fn limb_leads(blocks: [LeadBlocks<'_>; 2], gains: LimbGains, [x, y]: [&mut [i16]; 2], out: [&mut [f32]; 6]) {
+    let [i, ii, iii, avr, avl, avf] = out;
+    for (blocks, scratch) in blocks.into_iter().zip([&mut *x, &mut *y]) {
+        lead(blocks, &mut scratch[..i.len()]);
+    }
+    scale(x, gains.i, i);
+    scale(y, gains.ii, ii);
+    if gains.are_equal() {
+        let half = gains.i * 0.5;
+        combine(x, y, iii, |x, y| (y - x) as f32 * gains.i);
+        combine(x, y, avr, |x, y| -(x + y) as f32 * half);
+        combine(x, y, avl, |x, y| (2 * x - y) as f32 * half);
+        combine(x, y, avf, |x, y| (2 * y - x) as f32 * half);
+    } else {
+        let uv = |x: i32, y: i32| (x as f32 * gains.i, y as f32 * gains.ii);
+        combine(x, y, iii, |x, y| {
+            let (x, y) = uv(x, y);
+            y - x
+        });
+        combine(x, y, avr, |x, y| {
+            let (x, y) = uv(x, y);
+            (x + y) * -0.5
+        });
+        combine(x, y, avl, |x, y| {
+            let (x, y) = uv(x, y);
+            x - y * 0.5
+        });
+        combine(x, y, avf, |x, y| {
+            let (x, y) = uv(x, y);
+            y - x * 0.5
+        });
+    }
+}
+
+#[inline(always)]
+fn scale(counts: &[i16], lsb_uv: f32, out: &mut [f32]) {
+    for (value, &count) in out.iter_mut().zip(counts) {
+        *value = f32::from(count) * lsb_uv;
+    }
+}
+
+#[inline(always)]
+fn combine(x: &[i16], y: &[i16], out: &mut [f32], value: impl Fn(i32, i32) -> f32) {
+    for ((out, &x), &y) in out.iter_mut().zip(x).zip(y) {
+        *out = value(i32::from(x), i32::from(y));
+    }
+}
+
+/// Pack one lead: its payload goes to the end of `out`, its widths into `widths`.
+#[inline(always)]
+pub(super) fn pack_lead(counts: &[i16], widths: &mut [u8], out: &mut Vec<u8>) {
+    let mut previous = 0;
+    for (counts, width) in counts.chunks(BLOCK).zip(widths) {
+        *width = block::append(&block::differences(counts, previous), out);
+        previous = counts.last().copied().unwrap_or(previous);
+    }
+}

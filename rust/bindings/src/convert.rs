@@ -7,7 +7,7 @@ use hfrisk_ecg::convert::{Progress, Request, Summary};
 use hfrisk_ecg::store::Codec;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{IntoPyDict, PyDict};
 
 use crate::errors::store_error;
 
@@ -56,26 +56,25 @@ pub(crate) fn convert<'py>(
 }
 
 fn progress_dict<'py>(py: Python<'py>, progress: &Progress) -> PyResult<Bound<'py, PyDict>> {
-    let values = PyDict::new(py);
-    values.set_item("num_files", progress.num_files)?;
-    values.set_item("num_done", progress.num_done)?;
-    values.set_item("num_resumed", progress.num_resumed)?;
-    values.set_item("num_rejected", progress.num_rejected)?;
-    values.set_item("num_bytes", progress.num_bytes)?;
-    values.set_item("seconds", progress.seconds)?;
+    let Progress { num_files, num_done, num_resumed, num_rejected, num_bytes, seconds } = *progress;
+    let counts = [num_files, num_done, num_resumed, num_rejected, num_bytes];
+    let values = ["num_files", "num_done", "num_resumed", "num_rejected", "num_bytes"].into_iter().zip(counts).into_py_dict(py)?;
+    values.set_item("seconds", seconds)?;
     Ok(values)
 }
 
 fn summary_dict<'py>(py: Python<'py>, summary: &Summary) -> PyResult<Bound<'py, PyDict>> {
-    let values = PyDict::new(py);
-    values.set_item("num_files", summary.num_files)?;
-    values.set_item("num_converted", summary.num_converted)?;
-    values.set_item("num_rejected", summary.num_rejected)?;
+    let counts = [
+        ("num_files", summary.num_files),
+        ("num_converted", summary.num_converted),
+        ("num_rejected", summary.num_rejected),
+        ("num_skipped", summary.num_skipped),
+        ("num_files_read", summary.num_files_read),
+        ("num_bytes", summary.num_bytes),
+    ];
+    let values = counts.into_py_dict(py)?;
     values.set_item("rejections", &summary.rejections)?;
     values.set_item("flags", &summary.flags)?;
-    values.set_item("num_skipped", summary.num_skipped)?;
-    values.set_item("num_files_read", summary.num_files_read)?;
-    values.set_item("num_bytes", summary.num_bytes)?;
     values.set_item("seconds", summary.seconds)?;
     Ok(values)
 }

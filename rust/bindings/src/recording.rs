@@ -13,13 +13,24 @@ use pyo3::types::{PyBytes, PyDateTime, PyDict, PyFrozenSet, PyTuple};
 use crate::errors::parse_error;
 
 /// One ECG.
-#[pyclass(frozen, module = "hfrisk._core")]
+#[pyclass(frozen, get_all, module = "hfrisk._core")]
 pub(crate) struct Recording {
-    recording: hfrisk_ecg::Recording,
-    flags: QualityFlags,
-    sampling_rate_hz: f64,
-    #[pyo3(get)]
     signal: Py<PyArray2<f32>>,
+    sampling_rate_hz: f64,
+    native_sampling_rate_hz: f64,
+    lead_names: Py<PyTuple>,
+    lsb_uv: Py<PyDict>,
+    acquired_at: Option<Py<PyDateTime>>,
+    age_years: Option<f32>,
+    sex: Option<&'static str>,
+    device: Option<String>,
+    dialect: &'static str,
+    measurements: Py<PyDict>,
+    original_measurements: Py<PyDict>,
+    statements: Vec<String>,
+    flags: Py<PyFrozenSet>,
+    payload_hash: u64,
+    num_leads_stored: u8,
 }
 
 #[pyfunction]
@@ -36,10 +47,31 @@ pub(crate) fn parse(
     let options = ParseOptions { strict, keep_statements, ..ParseOptions::default() };
     let parsed = py.detach(|| read(bytes, path.as_deref(), options, native));
     let (recording, flags, values) = parsed.map_err(|error| parse_error(py, &error, path.as_deref()))?;
-    let sampling_rate_hz = if native { recording.signal.sampling_rate_hz } else { f64::from(STORE_RATE_HZ) };
-    let num_samples = values.len() / NUM_LEADS;
-    let signal = PyArray1::from_vec(py, values).reshape([NUM_LEADS, num_samples])?.unbind();
-    Ok(Recording { recording, flags, sampling_rate_hz, signal })
+    let (num_samples, signal) = (values.len() / NUM_LEADS, recording.signal);
+    let lsb_uv = PyDict::new(py);
+    for (lead, gain) in signal.lead_set.leads().iter().zip(signal.lsb_uv) {
+        lsb_uv.set_item(lead.name(), gain)?;
+    }
+    let acquired_at = recording.acquired_at;
+    let acquired_at = acquired_at.map(|at| PyDateTime::new(py, at.year, at.month, at.day, at.hour, at.minute, at.second, 0, None));
+    Ok(Recording {
+        signal: PyArray1::from_vec(py, values).reshape([NUM_LEADS, num_samples])?.unbind(),
+        sampling_rate_hz: if native { signal.sampling_rate_hz } else { f64::from(STORE_RATE_HZ) },
+        native_sampling_rate_hz: signal.sampling_rate_hz,
+        lead_names: PyTuple::new(py, Lead::ALL.iter().map(|lead| lead.name()))?.unbind(),
+        lsb_uv: lsb_uv.unbind(),
+        acquired_at: acquired_at.transpose()?.map(Bound::unbind),
+        age_years: recording.age_years,
+        sex: recording.sex.map(Sex::name),
+        device: recording.device,
+        dialect: recording.dialect.name(),
+        measurements: dict(py, &recording.measurements)?,
+        original_measurements: dict(py, &recording.original_measurements)?,
+        statements: recording.statements,
+        flags: PyFrozenSet::new(py, flags.names())?.unbind(),
+        payload_hash: recording.payload_hash,
+        num_leads_stored: recording.num_leads_stored,
+    })
 }
 
 fn read(
@@ -68,99 +100,18 @@ fn read(
 
 #[pymethods]
 impl Recording {
-    #[getter]
-    fn sampling_rate_hz(&self) -> f64 {
-        self.sampling_rate_hz
-    }
-
-    #[getter]
-    fn native_sampling_rate_hz(&self) -> f64 {
-        self.recording.signal.sampling_rate_hz
-    }
-
-    #[getter]
-    fn lead_names<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
-        PyTuple::new(py, Lead::ALL.iter().map(|lead| lead.name()))
-    }
-
-    #[getter]
-    fn lsb_uv<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let gains = PyDict::new(py);
-        let signal = &self.recording.signal;
-        for (lead, gain) in signal.lead_set.leads().iter().zip(signal.lsb_uv) {
-            gains.set_item(lead.name(), gain)?;
-        }
-        Ok(gains)
-    }
-
-    #[getter]
-    fn acquired_at<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyDateTime>>> {
-        let time = self.recording.acquired_at;
-        time.map(|at| PyDateTime::new(py, at.year, at.month, at.day, at.hour, at.minute, at.second, 0, None)).transpose()
-    }
-
-    #[getter]
-    fn age_years(&self) -> Option<f32> {
-        self.recording.age_years
-    }
-
-    #[getter]
-    fn sex(&self) -> Option<&'static str> {
-        self.recording.sex.map(Sex::name)
-    }
-
-    #[getter]
-    fn device(&self) -> Option<&str> {
-        self.recording.device.as_deref()
-    }
-
-    #[getter]
-    fn dialect(&self) -> &'static str {
-        self.recording.dialect.name()
-    }
-
-    #[getter]
-    fn measurements<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        dict(py, &self.recording.measurements)
-    }
-
-    #[getter]
-    fn original_measurements<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        dict(py, &self.recording.original_measurements)
-    }
-
-    #[getter]
-    fn statements(&self) -> Vec<String> {
-        self.recording.statements.clone()
-    }
-
-    #[getter]
-    fn flags<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyFrozenSet>> {
-        PyFrozenSet::new(py, self.flags.names())
-    }
-
-    #[getter]
-    fn payload_hash(&self) -> u64 {
-        self.recording.payload_hash
-    }
-
-    #[getter]
-    fn num_leads_stored(&self) -> u8 {
-        self.recording.num_leads_stored
-    }
-
     fn __repr__(&self, py: Python<'_>) -> String {
         let num_samples = self.signal.bind(py).shape()[1];
-        let flags: Vec<&str> = self.flags.names().collect();
-        let flags = if flags.is_empty() { "no flags".to_owned() } else { flags.join(" ") };
-        format!("<Recording {}: 12 leads x {num_samples} samples at {} Hz, {flags}>", self.dialect(), self.sampling_rate_hz)
+        let num_flags = self.flags.bind(py).len();
+        let Self { dialect, sampling_rate_hz, .. } = self;
+        format!("<Recording {dialect}: 12 leads x {num_samples} samples at {sampling_rate_hz} Hz, {num_flags} quality flags>")
     }
 }
 
-fn dict<'py>(py: Python<'py>, found: &Measurements) -> PyResult<Bound<'py, PyDict>> {
+fn dict(py: Python<'_>, found: &Measurements) -> PyResult<Py<PyDict>> {
     let values = PyDict::new(py);
     for (name, value) in measurements(found) {
         values.set_item(name, value)?;
     }
-    Ok(values)
+    Ok(values.unbind())
 }

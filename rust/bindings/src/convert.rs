@@ -58,7 +58,8 @@ pub(crate) fn convert<'py>(
 fn progress_dict<'py>(py: Python<'py>, progress: &Progress) -> PyResult<Bound<'py, PyDict>> {
     let Progress { num_files, num_done, num_resumed, num_rejected, num_bytes, seconds } = *progress;
     let counts = [num_files, num_done, num_resumed, num_rejected, num_bytes];
-    let values = ["num_files", "num_done", "num_resumed", "num_rejected", "num_bytes"].into_iter().zip(counts).into_py_dict(py)?;
+    let values =
+        ["num_files", "num_done", "num_resumed", "num_rejected", "num_bytes"].into_iter().zip(counts).into_py_dict(py)?;
     values.set_item("seconds", seconds)?;
     Ok(values)
 }

@@ -37,7 +37,8 @@ fn with_hint(py: Python<'_>, message: &str, hint: Option<&str>) -> PyErr {
 /// `hfrisk.errors.ParseError`, its message beginning with the path when there is one; Python's own `OSError` for a file that does not open.
 pub(crate) fn parse_error(py: Python<'_>, error: &ParseError, path: Option<&Path>) -> PyErr {
     if let (ParseError::Unreadable { .. }, Some(path)) = (error, path)
-        && let Err(refusal) = fs::metadata(path).and_then(|found| if found.is_file() { File::open(path).map(drop) } else { Ok(()) })
+        && let Err(refusal) =
+            fs::metadata(path).and_then(|found| if found.is_file() { File::open(path).map(drop) } else { Ok(()) })
         && let Some(number) = refusal.raw_os_error()
     {
         let words = refusal.to_string();

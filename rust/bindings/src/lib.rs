@@ -1,5 +1,8 @@
 //! The module `hfrisk._core`: thin clothes for `hfrisk-ecg`, documented in `python/hfrisk/_core.pyi`.
 
+// PyO3 extracts arguments by value.
+#![allow(clippy::needless_pass_by_value)]
+
 mod codec;
 mod convert;
 mod errors;
@@ -14,7 +17,8 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add("build_profile", if cfg!(debug_assertions) { "debug" } else { "release" })?;
     if cfg!(debug_assertions) {
-        let message = c"hfrisk._core is a debug build, many times slower than a release build; build with `maturin develop --release`";
+        let message =
+            c"hfrisk._core is a debug build, many times slower than a release build; build with `maturin develop --release`";
         PyErr::warn(module.py(), &module.py().get_type::<PyRuntimeWarning>(), message, 1)?;
     }
     module.add_class::<reader::BatchReader>()?;

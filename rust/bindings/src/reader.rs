@@ -1,4 +1,4 @@
-//! `BatchReader`: rows into NumPy arrays with the interpreter released.
+//! `BatchReader`: rows into `NumPy` arrays with the interpreter released.
 
 use std::path::PathBuf;
 

@@ -42,7 +42,7 @@ pub(crate) fn parse(
     strict: bool,
     keep_statements: bool,
 ) -> PyResult<Recording> {
-    let bytes = source.cast::<PyBytes>().ok().map(|bytes| bytes.as_bytes());
+    let bytes = source.cast::<PyBytes>().ok().map(PyBytesMethods::as_bytes);
     let path = if bytes.is_none() { Some(source.extract::<PathBuf>()?) } else { None };
     let options = ParseOptions { strict, keep_statements, ..ParseOptions::default() };
     let parsed = py.detach(|| read(bytes, path.as_deref(), options, native));
@@ -53,7 +53,8 @@ pub(crate) fn parse(
         lsb_uv.set_item(lead.name(), gain)?;
     }
     let acquired_at = recording.acquired_at;
-    let acquired_at = acquired_at.map(|at| PyDateTime::new(py, at.year, at.month, at.day, at.hour, at.minute, at.second, 0, None));
+    let acquired_at =
+        acquired_at.map(|at| PyDateTime::new(py, at.year, at.month, at.day, at.hour, at.minute, at.second, 0, None));
     Ok(Recording {
         signal: PyArray1::from_vec(py, values).reshape([NUM_LEADS, num_samples])?.unbind(),
         sampling_rate_hz: if native { signal.sampling_rate_hz } else { f64::from(STORE_RATE_HZ) },

@@ -162,4 +162,3 @@ fn run_workers(
 fn part_name(prefix: &str, shard: usize) -> String {
     format!("{prefix}-{shard:05}.parquet")
 }
-

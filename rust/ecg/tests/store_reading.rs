@@ -5,7 +5,9 @@ use std::fs;
 use std::path::Path;
 
 use hfrisk_ecg::store::layout::shard_path;
-use hfrisk_ecg::store::{BatchReader, COUNT_LEADS, COUNT_VALUES, ChunkEncoder, Codec, Layout, RECORD_VALUES, SHARD_ROWS, ShardWriter};
+use hfrisk_ecg::store::{
+    BatchReader, COUNT_LEADS, COUNT_VALUES, ChunkEncoder, Codec, Layout, RECORD_VALUES, SHARD_ROWS, ShardWriter,
+};
 use hfrisk_ecg::{LeadSet, NUM_LEADS, PackError, STORE_RATE_HZ, STORE_SAMPLES, Signal, StoreError};
 
 fn signal(seed: usize) -> Signal {
@@ -144,13 +146,22 @@ fn a_flipped_bit_in_a_chunk_is_named_by_row_and_shard() {
         fs::write(&path, bytes).unwrap();
         let reader = BatchReader::open(folder.path(), 1).unwrap();
         let result = reader.read_into(&[0, 513], &mut vec![0.0; 2 * RECORD_VALUES]);
-        assert!(matches!(&result, Err(StoreError::Chunk { row: 513, path: found, .. }) if *found == path), "{codec:?} {result:?}");
+        assert!(
+            matches!(&result, Err(StoreError::Chunk { row: 513, path: found, .. }) if *found == path),
+            "{codec:?} {result:?}"
+        );
     }
 }
 
 #[test]
 fn a_damaged_or_cut_index_is_refused_when_the_store_is_opened() {
-    for damage in [|bytes: &mut Vec<u8>| { let last = bytes.len() - 100; bytes[last] ^= 1; }, |bytes: &mut Vec<u8>| bytes.truncate(bytes.len() / 2)] {
+    for damage in [
+        |bytes: &mut Vec<u8>| {
+            let last = bytes.len() - 100;
+            bytes[last] ^= 1;
+        },
+        |bytes: &mut Vec<u8>| bytes.truncate(bytes.len() / 2),
+    ] {
         let folder = tempfile::tempdir().unwrap();
         write_store(folder.path(), Codec::EcgPack);
         let path = shard_path(folder.path(), 0);

@@ -28,7 +28,12 @@ pub(crate) struct TableWriter {
 
 impl TableWriter {
     /// Begin the table that will be `target`; `temporary` is a folder on the same disk.
-    pub(crate) fn create(target: PathBuf, temporary: &Path, schema: &Arc<Schema>, notes: Vec<KeyValue>) -> Result<Self, StoreError> {
+    pub(crate) fn create(
+        target: PathBuf,
+        temporary: &Path,
+        schema: &Arc<Schema>,
+        notes: Vec<KeyValue>,
+    ) -> Result<Self, StoreError> {
         let name = target.file_name().unwrap_or_default();
         let file = TemporaryFile::create(temporary.join(name))?;
         let level = ZstdLevel::try_new(ZSTD_LEVEL).map_err(|error| broken(&target, error))?;
@@ -38,8 +43,7 @@ impl TableWriter {
             .set_created_by(concat!("hfrisk ", env!("CARGO_PKG_VERSION")).to_owned())
             .set_key_value_metadata((!notes.is_empty()).then_some(notes))
             .build();
-        let writer =
-            ArrowWriter::try_new(file, Arc::clone(schema), Some(properties)).map_err(|error| broken(&target, error))?;
+        let writer = ArrowWriter::try_new(file, Arc::clone(schema), Some(properties)).map_err(|error| broken(&target, error))?;
         Ok(Self { writer, target })
     }
 

@@ -81,7 +81,8 @@ impl Plan {
     }
 
     fn make(request: &Request, listing: Listing, folder: &OutputFolder) -> Result<Self, StoreError> {
-        let mut notes: Vec<KeyValue> = settings(request).into_iter().map(|(key, text)| KeyValue::new(key.to_owned(), text)).collect();
+        let mut notes: Vec<KeyValue> =
+            settings(request).into_iter().map(|(key, text)| KeyValue::new(key.to_owned(), text)).collect();
         notes.push(KeyValue::new(SOURCES_NOTE.to_owned(), arguments(request)?));
         let fields = vec![Field::new("row", DataType::Int64, false), Field::new("source", DataType::Utf8, false)];
         let schema = Arc::new(Schema::new(fields));

@@ -50,7 +50,8 @@ impl<'run> Worker<'run> {
         counters: &'run Counters,
         stop: &'run AtomicBool,
     ) -> Result<Self, StoreError> {
-        let options = ParseOptions { strict: request.strict, keep_statements: request.keep_statements, ..ParseOptions::default() };
+        let options =
+            ParseOptions { strict: request.strict, keep_statements: request.keep_statements, ..ParseOptions::default() };
         let encoder = ChunkEncoder::new(request.codec).map_err(|source| failed("cannot write", folder.path(), source))?;
         Ok(Self {
             folder,

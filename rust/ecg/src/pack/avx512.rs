@@ -1,7 +1,8 @@
 //! The decoder for AVX-512: 32 values a step, and float32 past the caches.
 //!
 //! The compiler makes 128-bit code of the portable decoder at best, for its shifts differ from row to row. Here four rows go into one
-//! vector whose lanes are shifted by their own amounts: measured on one core of a Zen 5, 3.7 µs a recording instead of 28.
+//! vector whose lanes are shifted by their own amounts: measured on one core of a Zen 5, 3.9 µs a
+//! recording to int16 instead of 10.8 with AVX2.
 
 #[allow(clippy::wildcard_imports, reason = "thirty names that begin with _mm512 say it themselves")]
 use std::arch::x86_64::*;
@@ -253,8 +254,8 @@ fn times(counts: __m512i, gain: __m512) -> __m512 {
 
 /// One lead on its way to memory: whole cache lines that go past the caches, wherever the lead begins.
 ///
-/// A batch is larger than the caches, and an ordinary store first reads the line that it is about to overwrite: measured 14 µs a recording
-/// with ordinary stores, 9 µs with these. Lines are written as soon as their counts are decoded, so that memory works all the time.
+/// A batch is larger than the caches, and an ordinary store first reads the line that it is about to overwrite: measured 13.2 µs a recording
+/// with ordinary stores, 8.2 µs with these. Lines are written as soon as their counts are decoded, so that memory works all the time.
 struct Stream<'a> {
     head: &'a mut [f32],
     lines: std::slice::IterMut<'a, [f32; LINE]>,

@@ -36,15 +36,19 @@ fn store(row: Row, packed: &mut Packed) {
 
 #[inline(always)]
 fn pack_width<const W: usize>(rows: &[Row; ROWS], out: &mut [Packed; W]) {
-    for (k, packed) in out.iter_mut().enumerate() {
-        let mut word = [0; LANES];
-        for (r, row) in rows.iter().enumerate().take((16 * (k + 1)).div_ceil(W)).skip(16 * k / W) {
-            let (bit, start) = (r * W, 16 * k);
-            for lane in 0..LANES {
-                word[lane] |= if bit < start { row[lane] >> (start - bit) } else { row[lane] << (bit - start) };
-            }
+    let mut word = [0; LANES];
+    let (mut fill, mut next) = (0, 0);
+    for row in rows {
+        for lane in 0..LANES {
+            word[lane] |= row[lane] << fill;
         }
-        store(word, packed);
+        fill += W;
+        if fill >= 16 {
+            store(word, &mut out[next]);
+            next += 1;
+            fill -= 16;
+            word = if fill == 0 { [0; LANES] } else { row.map(|value| value >> (W - fill)) };
+        }
     }
 }
 
@@ -114,45 +118,59 @@ pub(super) fn append(rows: &[Row; ROWS], out: &mut Vec<u8>) -> u8 {
 /// First differences of at most 128 counts, zigzag; what is missing to 128 is filled with differences of zero.
 #[inline(always)]
 pub(super) fn differences(counts: &[i16], previous: i16) -> [Row; ROWS] {
-    let mut before = [0i16; BLOCK];
-    let mut now = [0i16; BLOCK];
-    let last = counts.last().copied().unwrap_or(previous);
-    now[..counts.len()].copy_from_slice(counts);
-    now[counts.len()..].fill(last);
-    before[0] = previous;
-    before[1..].copy_from_slice(&now[..BLOCK - 1]);
-    std::array::from_fn(|r| {
-        std::array::from_fn(|lane| {
-            let difference = now[r * LANES + lane].wrapping_sub(before[r * LANES + lane]);
-            ((difference << 1) ^ (difference >> 15)) as u16
-        })
-    })
+    let zigzag = |now: i16, before: i16| {
+        let difference = now.wrapping_sub(before);
+        ((difference << 1) ^ (difference >> 15)) as u16
+    };
+    let mut rows = [[0; LANES]; ROWS];
+    let values = rows.as_flattened_mut();
+    if let (Some(first), Some(&count)) = (values.first_mut(), counts.first()) {
+        *first = zigzag(count, previous);
+    }
+    for (value, pair) in values[1..].iter_mut().zip(counts.windows(2)) {
+        *value = zigzag(pair[1], pair[0]);
+    }
+    rows
 }
 
 /// Undo [`differences`]: running sums modulo 2^16 that continue from `carry`, the last count of the block before.
 #[inline(always)]
 pub(super) fn integrate(rows: [Row; ROWS], carry: &mut i16) -> [i16; BLOCK] {
     let mut counts = [0i16; BLOCK];
-    let mut base = [*carry as u16; LANES];
+    let mut base = *carry as u16;
     for (row, slot) in rows.into_iter().zip(counts.chunks_exact_mut(LANES)) {
-        let differences = row.map(|value| (value >> 1) ^ 0u16.wrapping_sub(value & 1));
-        let sums = add(scan(differences), base);
-        base = [sums[LANES - 1]; LANES];
-        slot.copy_from_slice(&sums.map(|value| value as i16));
+        let sums = scan(row.map(|value| (value >> 1) ^ 0u16.wrapping_sub(value & 1)));
+        slot.copy_from_slice(&sums.map(|value| value.wrapping_add(base) as i16));
+        base = base.wrapping_add(sums[LANES - 1]);
     }
-    *carry = base[0] as i16;
+    *carry = base as i16;
     counts
 }
 
-#[inline(always)]
-fn add(a: Row, b: Row) -> Row {
-    std::array::from_fn(|lane| a[lane].wrapping_add(b[lane]))
-}
-
 /// Inclusive running sum within a row, in three steps instead of seven.
+#[cfg(not(target_arch = "x86_64"))]
 #[inline(always)]
 fn scan(row: Row) -> Row {
+    let add = |a: Row, b: Row| -> Row { std::array::from_fn(|lane| a[lane].wrapping_add(b[lane])) };
     let row = add(row, [0, row[0], row[1], row[2], row[3], row[4], row[5], row[6]]);
     let row = add(row, [0, 0, row[0], row[1], row[2], row[3], row[4], row[5]]);
     add(row, [0, 0, 0, 0, row[0], row[1], row[2], row[3]])
+}
+
+/// Inclusive running sum within a row, in three steps instead of seven.
+///
+/// The compiler takes such a sum apart into single values: measured 26 µs a recording with AVX2 instead of 11.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+fn scan(row: Row) -> Row {
+    use std::arch::x86_64::{__m128i, _mm_add_epi16, _mm_bslli_si128};
+
+    // SAFETY: SSE2 is part of x86-64; the two types have the same size and neither has an invalid bit pattern.
+    unsafe {
+        let row: __m128i = std::mem::transmute(row);
+        let row = _mm_add_epi16(row, _mm_bslli_si128::<2>(row));
+        let row = _mm_add_epi16(row, _mm_bslli_si128::<4>(row));
+        let row = _mm_add_epi16(row, _mm_bslli_si128::<8>(row));
+        std::mem::transmute(row)
+    }
 }

@@ -90,11 +90,10 @@ impl Simd {
 
     /// Make what `lead_microvolts` and `limb_leads` wrote visible to other threads in the usual way.
     pub(super) fn fence(self) {
-        match self.0 {
-            // SAFETY: as in `lead`; SSE is part of x86-64.
-            #[cfg(target_arch = "x86_64")]
-            Level::Avx512 => unsafe { avx512::fence() },
-            _ => {}
+        #[cfg(target_arch = "x86_64")]
+        if self.0 == Level::Avx512 {
+            // SAFETY: SSE is part of x86-64.
+            unsafe { avx512::fence() }
         }
     }
 

@@ -29,7 +29,7 @@ class Progress:
     """How far a conversion is."""
 
     num_files: int
-    """Files in the plan."""
+    """Files in the plan; 0 while the sources are being listed."""
     num_done: int
     """Files done, those of an earlier run included."""
     num_resumed: int
@@ -110,9 +110,9 @@ def convert(
 
 def convert_command(
     sources: Annotated[
-        list[Path], typer.Argument(help="Folders, 'glob patterns', text files of paths (.txt), or files.", metavar="SOURCE...")
+        list[Path], typer.Argument(help="Folders, 'glob patterns', text files of paths (.txt), or files.", metavar="SOURCE")
     ],
-    out: Annotated[Path, typer.Argument(help="Folder of the store.")],
+    out: Annotated[Path, typer.Argument(help="Folder of the store.", metavar="OUT")],
     *,
     threads: Annotated[int, typer.Option(min=0, help="Worker threads; 0 takes one a core.")] = 0,
     codec: Annotated[Codec, typer.Option(help="How signals are stored.")] = "ecgpack",
@@ -176,7 +176,7 @@ def _progress_display() -> Iterator[Callable[[Progress], None]]:
     )
     with Bar(*columns, console=Console(stderr=True), transient=True, refresh_per_second=10) as bar:
         task = bar.add_task("", total=None, note="")
-        yield lambda progress: bar.update(task, total=progress.num_files, completed=progress.num_done, note=_note(progress))
+        yield lambda progress: bar.update(task, total=progress.num_files or None, completed=progress.num_done, note=_note(progress))
 
 
 class _TenthsPrinter:
@@ -186,13 +186,15 @@ class _TenthsPrinter:
         self._tenth = 0
 
     def __call__(self, progress: Progress) -> None:
-        tenth = 10 * progress.num_done // progress.num_files
+        tenth = 10 * progress.num_done // max(progress.num_files, 1)
         if tenth > self._tenth:
             self._tenth = tenth
             print(f"{progress.num_done:,} of {progress.num_files:,} files ({10 * tenth} %), {_note(progress)}", file=sys.stderr)
 
 
 def _note(progress: Progress) -> str:
+    if progress.num_files == 0:
+        return "listing the sources"
     seconds = max(progress.seconds, 1e-9)
     files_a_second = (progress.num_done - progress.num_resumed) / seconds
     return f"{files_a_second:,.0f} files/s, {progress.num_bytes / seconds / 1e6:,.0f} MB/s, {progress.num_rejected:,} rejected"

@@ -56,7 +56,7 @@ pub struct Request {
 /// How far a conversion is.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Progress {
-    /// Files in the plan.
+    /// Files in the plan; 0 while the sources are being listed.
     pub num_files: u64,
     /// Files done, those of an earlier run included.
     pub num_done: u64,
@@ -78,19 +78,31 @@ pub struct Progress {
 pub fn convert(request: &Request, on_progress: &mut dyn FnMut(&Progress) -> ControlFlow<()>) -> Result<Summary, StoreError> {
     let started = Instant::now();
     let folder = OutputFolder::claim(&request.out)?;
-    let plan = Plan::open_or_make(request, &folder)?;
+    let plan = Plan::open_or_make(request, &folder, &mut ticker(on_progress, Progress::default()))?;
     let layout = Layout { num_rows: plan.num_files(), codec: request.codec };
     if folder.is_complete() {
-        return summary::of_complete(&folder, &plan, (0, 0), started.elapsed());
+        return summary::of_complete(&folder, &plan, &Progress::default(), started.elapsed());
     }
     layout.write(&group_path(folder.path()), folder.temporary())?;
     let todo: Vec<usize> = (0..layout.num_shards()).filter(|&shard| !folder.has_part(shard)).collect();
     let done = run_workers(request, &folder, &plan, layout, &todo, on_progress)?;
-    records::join_parts(&folder, layout.num_shards(), request.keep_statements)?;
-    summary::of_complete(&folder, &plan, done, started.elapsed())
+    records::join_parts(&folder, layout.num_shards(), request.keep_statements, &mut ticker(on_progress, done))?;
+    summary::of_complete(&folder, &plan, &done, started.elapsed())
 }
 
-/// Convert the shards of `todo`; gives the files and bytes read.
+/// Reports an unchanging state at every tick of a phase that has no numbers of its own, so that it can be cancelled too.
+fn ticker(on_progress: &mut dyn FnMut(&Progress) -> ControlFlow<()>, state: Progress) -> impl FnMut() -> Result<(), StoreError> {
+    let mut last = Instant::now();
+    move || {
+        if last.elapsed() < TICK {
+            return Ok(());
+        }
+        last = Instant::now();
+        if on_progress(&state).is_break() { Err(StoreError::Cancelled) } else { Ok(()) }
+    }
+}
+
+/// Convert the shards of `todo`; gives the state at the end.
 fn run_workers(
     request: &Request,
     folder: &OutputFolder,
@@ -98,7 +110,7 @@ fn run_workers(
     layout: Layout,
     todo: &[usize],
     on_progress: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
-) -> Result<(u64, u64), StoreError> {
+) -> Result<Progress, StoreError> {
     let available = || std::thread::available_parallelism().map_or(1, usize::from);
     let num_threads = if request.num_threads == 0 { available() } else { request.num_threads }.min(todo.len());
     let num_todo: usize = todo.iter().map(|&shard| layout.shard_rows(shard).len()).sum();
@@ -145,7 +157,7 @@ fn run_workers(
         }
         let join = |worker: std::io::Result<std::thread::ScopedJoinHandle<'_, _>>| match worker {
             Ok(handle) => handle.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
-            Err(error) => Err(StoreError::Threads { reason: error.to_string() }),
+            Err(error) => Err(StoreError::Threads(error.to_string())),
         };
         workers.into_iter().map(join).collect::<Vec<Result<(), StoreError>>>()
     });
@@ -154,7 +166,7 @@ fn run_workers(
     match failure {
         Some(error) => Err(error),
         None if cancelled || on_progress(&progress()).is_break() => Err(StoreError::Cancelled),
-        None => Ok((counters.num_done.load(Ordering::Relaxed), counters.num_bytes.load(Ordering::Relaxed))),
+        None => Ok(progress()),
     }
 }
 

@@ -1,6 +1,8 @@
 //! The two kinds of failure: one file is bad ([`ParseError`]), or the run is bad ([`StoreError`]).
 
-use std::path::PathBuf;
+mod store;
+
+pub use store::StoreError;
 
 use crate::lead::Lead;
 
@@ -227,100 +229,4 @@ pub enum PackError {
     /// Counts were asked for, but the chunk holds floats (or counts of twelve leads that do not follow from eight).
     #[error("the chunk is not packed as counts of eight leads")]
     NotCounts,
-}
-
-/// Why the store cannot be written or read. Ends the run.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum StoreError {
-    /// The operating system refused.
-    #[error("{action} `{}`: {source}", path.display())]
-    Io {
-        /// What was attempted, as in `cannot write`.
-        action: &'static str,
-        /// Where.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// What stands at the output place does not fit what was asked.
-    #[error("`{}` {problem}", path.display())]
-    Layout {
-        /// Where.
-        path: PathBuf,
-        /// What does not fit.
-        problem: String,
-        /// What to do.
-        hint: &'static str,
-    },
-    /// A row beyond the store was asked for.
-    #[error("row {row} does not exist: the store has {num_rows} rows")]
-    RowOutOfBounds {
-        /// The row.
-        row: i64,
-        /// Rows in the store.
-        num_rows: u64,
-    },
-    /// A chunk cannot be read back.
-    #[error("row {row} in `{}`: {source}", path.display())]
-    Chunk {
-        /// The row.
-        row: u64,
-        /// Its shard.
-        path: PathBuf,
-        /// Why.
-        source: PackError,
-    },
-    /// No source file was found.
-    #[error("no ECG file found in {0}")]
-    NoSources(String),
-    /// The caller asked to stop.
-    #[error("cancelled")]
-    Cancelled,
-    /// The reader was made in another process and its threads do not exist here.
-    #[error("this reader belongs to process {owner}, not to its fork {child}")]
-    Forked {
-        /// The process that opened it.
-        owner: u32,
-        /// The process that called.
-        child: u32,
-    },
-    /// The operating system gives no thread.
-    #[error("cannot start a thread: {reason}")]
-    Threads {
-        /// The operating system's words.
-        reason: String,
-    },
-    /// A parquet file of ours cannot be written or read.
-    #[error("cannot read or write `{}`: {message}", path.display())]
-    Parquet {
-        /// Where.
-        path: PathBuf,
-        /// Why.
-        message: String,
-    },
-}
-
-impl StoreError {
-    /// What the user can do, when there is something to say.
-    pub fn hint(&self) -> Option<&'static str> {
-        match self {
-            Self::Layout { hint, .. } => Some(hint),
-            Self::Io { source, .. } => match source.kind() {
-                std::io::ErrorKind::PermissionDenied => Some("choose a place where you may read and write"),
-                std::io::ErrorKind::StorageFull => {
-                    Some("free some space and run the same command again; it continues where it stopped")
-                }
-                std::io::ErrorKind::ReadOnlyFilesystem => Some("choose an output folder on a writable disk"),
-                std::io::ErrorKind::NotFound => Some("check the path"),
-                _ => None,
-            },
-            Self::NoSources(_) => Some("name folders or files that hold ECG XML (*.xml)"),
-            Self::Chunk { .. } => Some("convert again; the file on disk is damaged"),
-            Self::Forked { .. } => Some("open the store after forking, or start workers with `spawn`"),
-            Self::RowOutOfBounds { .. } => Some("rows are those of records.parquet"),
-            Self::Threads { .. } => Some("use fewer threads"),
-            Self::Cancelled | Self::Parquet { .. } => None,
-        }
-    }
 }

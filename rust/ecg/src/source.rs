@@ -17,6 +17,9 @@ pub struct Listing {
     pub num_skipped: u64,
 }
 
+/// Called often by what may last long; an error ends it.
+pub type GoOn<'a> = dyn FnMut() -> Result<(), StoreError> + 'a;
+
 /// List the files of `sources`.
 ///
 /// A folder gives its `*.xml` (in any case), sub-folders and symbolic links included, loops walked once. A name ending in `.txt` is a list:
@@ -24,15 +27,15 @@ pub struct Listing {
 /// has `*`, `?` or `[` is a glob pattern. Any other file is taken whatever its name. Files of a list are not looked at before they are read.
 ///
 /// # Errors
-/// When a source does not exist, a folder cannot be listed, or there is no file at all.
-pub fn list(sources: &[PathBuf]) -> Result<Listing, StoreError> {
+/// When a source does not exist, a folder cannot be listed, there is no file at all, or `go_on` says to stop.
+pub fn list(sources: &[PathBuf], go_on: &mut GoOn<'_>) -> Result<Listing, StoreError> {
     let mut listing = Listing::default();
     let mut walked = HashSet::new();
     for source in sources {
         match fs::metadata(source) {
-            Ok(metadata) => add(source, &metadata, &mut listing, &mut walked)?,
+            Ok(metadata) => add(source, &metadata, &mut listing, &mut walked, go_on)?,
             Err(error) if error.kind() == io::ErrorKind::NotFound && is_pattern(source) => {
-                add_pattern(source, &mut listing, &mut walked)?;
+                add_pattern(source, &mut listing, &mut walked, go_on)?;
             }
             Err(error) => return Err(failed("cannot read", source, error)),
         }
@@ -90,9 +93,15 @@ fn open(path: &Path) -> io::Result<File> {
     File::open(path)
 }
 
-fn add(path: &Path, metadata: &Metadata, listing: &mut Listing, walked: &mut HashSet<PathBuf>) -> Result<(), StoreError> {
+fn add(
+    path: &Path,
+    metadata: &Metadata,
+    listing: &mut Listing,
+    walked: &mut HashSet<PathBuf>,
+    go_on: &mut GoOn<'_>,
+) -> Result<(), StoreError> {
     if metadata.is_dir() {
-        walk(path, listing, walked)
+        walk(path, listing, walked, go_on)
     } else if has_extension(path, "txt") {
         add_list(path, listing)
     } else {
@@ -102,7 +111,7 @@ fn add(path: &Path, metadata: &Metadata, listing: &mut Listing, walked: &mut Has
 }
 
 /// Add every `*.xml` below a folder; a folder reached twice (through a link) is walked once, under the first of its names.
-fn walk(root: &Path, listing: &mut Listing, walked: &mut HashSet<PathBuf>) -> Result<(), StoreError> {
+fn walk(root: &Path, listing: &mut Listing, walked: &mut HashSet<PathBuf>, go_on: &mut GoOn<'_>) -> Result<(), StoreError> {
     let mut folders = vec![absolute(root)?];
     while let Some(folder) = folders.pop() {
         let cannot_list = |source| failed("cannot list the folder", &folder, source);
@@ -111,6 +120,7 @@ fn walk(root: &Path, listing: &mut Listing, walked: &mut HashSet<PathBuf>) -> Re
         }
         let first_child = folders.len();
         for entry in fs::read_dir(&folder).map_err(cannot_list)? {
+            go_on()?;
             let entry = entry.map_err(cannot_list)?;
             let path = entry.path();
             let kind = entry.file_type().map_err(cannot_list)?;
@@ -155,7 +165,12 @@ fn is_pattern(path: &Path) -> bool {
     path.to_str().is_some_and(|name| name.contains(['*', '?', '[']))
 }
 
-fn add_pattern(pattern: &Path, listing: &mut Listing, walked: &mut HashSet<PathBuf>) -> Result<(), StoreError> {
+fn add_pattern(
+    pattern: &Path,
+    listing: &mut Listing,
+    walked: &mut HashSet<PathBuf>,
+    go_on: &mut GoOn<'_>,
+) -> Result<(), StoreError> {
     let text = pattern.to_str().unwrap_or_default();
     let matches = glob::glob(text).map_err(|error| StoreError::Layout {
         path: pattern.to_owned(),
@@ -165,7 +180,7 @@ fn add_pattern(pattern: &Path, listing: &mut Listing, walked: &mut HashSet<PathB
     for path in matches {
         let path = path.map_err(|error| failed("cannot read", error.path(), io::Error::from(error.error().kind())))?;
         let metadata = fs::metadata(&path).map_err(|source| failed("cannot read", &path, source))?;
-        add(&path, &metadata, listing, walked)?;
+        add(&path, &metadata, listing, walked, go_on)?;
     }
     Ok(())
 }

@@ -4,8 +4,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use hfrisk_ecg::source::{list, read_file};
+use hfrisk_ecg::source::{self, Listing, read_file};
 use hfrisk_ecg::{ParseError, StoreError};
+
+fn list(sources: &[PathBuf]) -> Result<Listing, StoreError> {
+    source::list(sources, &mut || Ok(()))
+}
 
 fn touch(folder: &Path, names: &[&str]) {
     for name in names {
@@ -104,4 +108,16 @@ fn a_file_beyond_the_limit_is_not_read() {
     let mut buffer = b"old".to_vec();
     read_file(&path, 101, &mut buffer).unwrap();
     assert_eq!(buffer, [b' '; 101]);
+}
+
+#[test]
+fn listing_can_be_stopped() {
+    let folder = tempfile::tempdir().unwrap();
+    touch(folder.path(), &["a.xml", "b.xml"]);
+    let mut num_calls = 0;
+    let stop_at_second = &mut || {
+        num_calls += 1;
+        if num_calls == 2 { Err(StoreError::Cancelled) } else { Ok(()) }
+    };
+    assert!(matches!(source::list(&[folder.path().into()], stop_at_second), Err(StoreError::Cancelled)));
 }

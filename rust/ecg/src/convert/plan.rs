@@ -12,7 +12,7 @@ use crate::convert::Request;
 use crate::convert::folder::OutputFolder;
 use crate::convert::parquet_file::{TableReader, TableWriter, broken};
 use crate::error::StoreError;
-use crate::source::{self, Listing};
+use crate::source::{self, GoOn, Listing};
 use crate::store::layout::SCHEMA_VERSION;
 
 const BATCH_ROWS: usize = 1 << 16;
@@ -29,9 +29,9 @@ pub(crate) struct Plan {
 
 impl Plan {
     /// Take the plan of an earlier run of the same request, or list the sources and freeze a new one.
-    pub(crate) fn open_or_make(request: &Request, folder: &OutputFolder) -> Result<Self, StoreError> {
+    pub(crate) fn open_or_make(request: &Request, folder: &OutputFolder, go_on: &mut GoOn<'_>) -> Result<Self, StoreError> {
         if !folder.plan().exists() {
-            return Self::make(request, source::list(&request.sources)?, folder);
+            return Self::make(request, source::list(&request.sources, go_on)?, folder);
         }
         let found = TableReader::open(folder.plan(), None)?;
         if found.note(SCHEMA_NOTE).is_none() {
@@ -39,7 +39,7 @@ impl Plan {
         }
         if request.overwrite {
             // Listed first, so that a mistyped source costs nothing.
-            let listing = source::list(&request.sources)?;
+            let listing = source::list(&request.sources, go_on)?;
             folder.clear()?;
             return Self::make(request, listing, folder);
         }
@@ -55,9 +55,9 @@ impl Plan {
         if same_arguments && !folder.is_complete() {
             return Ok(plan);
         }
-        let listing = match source::list(&request.sources) {
+        let listing = match source::list(&request.sources, go_on) {
             // The sources of a finished store may be gone.
-            Err(_) if same_arguments => return Ok(plan),
+            Err(StoreError::Io { .. } | StoreError::NoSources(_)) if same_arguments => return Ok(plan),
             listed => listed?,
         };
         let num_new = listing.files.iter().filter(|file| plan.files.binary_search(file).is_err()).count();

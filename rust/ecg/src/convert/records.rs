@@ -14,6 +14,7 @@ use crate::convert::folder::OutputFolder;
 use crate::convert::parquet_file::{TableReader, TableWriter, broken};
 use crate::error::{ParseError, StoreError};
 use crate::recording::{AcquiredAt, Measurements, QualityFlags, Recording, Sex};
+use crate::source::GoOn;
 
 type ReadMeasurement = fn(&Measurements) -> Option<i32>;
 
@@ -159,10 +160,16 @@ impl Rejected {
 }
 
 /// Join the parts of all shards, in order, into `rejected.parquet` and then `records.parquet`, which marks the store as complete.
-pub(crate) fn join_parts(folder: &OutputFolder, num_shards: usize, keep_statements: bool) -> Result<(), StoreError> {
+pub(crate) fn join_parts(
+    folder: &OutputFolder,
+    num_shards: usize,
+    keep_statements: bool,
+    go_on: &mut GoOn<'_>,
+) -> Result<(), StoreError> {
     let mut rejected = TableWriter::create(folder.rejected(), folder.temporary(), &rejected_schema(), Vec::new())?;
     let mut records = TableWriter::create(folder.records(), folder.temporary(), &records_schema(keep_statements), Vec::new())?;
     for shard in 0..num_shards {
+        go_on()?;
         if folder.rejected_part(shard).exists() {
             for batch in TableReader::open(folder.rejected_part(shard), None)? {
                 rejected.write(&batch?)?;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use arrow_array::cast::AsArray;
 
+use crate::convert::Progress;
 use crate::convert::folder::OutputFolder;
 use crate::convert::parquet_file::TableReader;
 use crate::convert::plan::Plan;
@@ -34,17 +35,13 @@ pub struct Summary {
     pub seconds: f64,
 }
 
-pub(crate) fn of_complete(
-    folder: &OutputFolder,
-    plan: &Plan,
-    (num_files_read, num_bytes): (u64, u64),
-    elapsed: Duration,
-) -> Result<Summary, StoreError> {
+/// Count what the finished tables of `folder` hold; `done` is what this run did.
+pub(crate) fn of_complete(folder: &OutputFolder, plan: &Plan, done: &Progress, elapsed: Duration) -> Result<Summary, StoreError> {
     let mut summary = Summary {
         num_files: plan.num_files() as u64,
         num_skipped: plan.num_skipped,
-        num_bytes,
-        num_files_read,
+        num_bytes: done.num_bytes,
+        num_files_read: done.num_done - done.num_resumed,
         ..Summary::default()
     };
     let names: Vec<&str> = QualityFlags::ALL.iter().map(|(_, name)| *name).collect();

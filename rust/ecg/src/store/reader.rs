@@ -50,7 +50,7 @@ impl BatchReader {
                     .num_threads(num_threads)
                     .thread_name(|thread| format!("hfrisk-read-{thread}"))
                     .build()
-                    .map_err(|error| StoreError::Threads { reason: error.to_string() })?,
+                    .map_err(|error| StoreError::Threads(error.to_string()))?,
             ),
         };
         Ok(Self { layout, shards, places, pool, owner: std::process::id() })

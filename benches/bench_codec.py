@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from hfrisk._core import ecgpack_decode, ecgpack_encode
 from numcodecs import Blosc, Zstd
 
 from baselines import twelve_leads
+from hfrisk._core import ecgpack_decode, ecgpack_encode
 
 LSB_UV = 4.88
 

@@ -8,7 +8,7 @@ import zarr
 
 import hfrisk
 from baselines import convert_with_etree_and_zarr
-from hfrisk import convert
+from hfrisk.convert import convert
 
 BASELINE = "xml.etree + zarr-python with its default compression"
 
@@ -22,7 +22,7 @@ def test_convert(corpus, compare, tmp_path):
 
     def ours(codec: str) -> None:
         shutil.rmtree(out, ignore_errors=True)
-        convert(sources, out, codec=codec, threads=1)
+        convert(sources, out, codec=codec, num_threads=1)
 
     contenders = {f"hfrisk-convert, {codec}": (lambda codec=codec: ours(codec)) for codec in ("ecgpack", "zstd", "none")}
     contenders[BASELINE] = lambda: convert_with_etree_and_zarr(few, tmp_path / "baseline.zarr")
@@ -43,7 +43,7 @@ def test_convert_with_two_threads(large_corpus, compare, tmp_path):
 
     def run(threads: int) -> None:
         shutil.rmtree(tmp_path / "store", ignore_errors=True)
-        convert(sources, tmp_path / "store", codec="ecgpack", threads=threads)
+        convert(sources, tmp_path / "store", codec="ecgpack", num_threads=threads)
 
     compare(
         {"two threads": lambda: run(2), "one thread": lambda: run(1)},

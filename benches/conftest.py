@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from hfrisk import convert, parse
+from hfrisk import parse
+from hfrisk.convert import convert
 from hfrisk.synthetic import make_hospital
 from rounds import interleaved
 

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import multiprocessing
-import os
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -26,8 +22,6 @@ REGISTRY_FOLDER = "datasets/ECG-Registry/1.0.0"
 ECG_FOLDER = f"{REGISTRY_FOLDER}/1.MAIN"
 METAFILE_FOLDER = f"{REGISTRY_FOLDER}/ECG_Metafile"
 _CHUNK = 50
-# Below this a second process costs more than it saves.
-_MIN_FILES_FOR_PROCESSES = 300
 # Of the persons in the database, as many have no ECG.
 _WITHOUT_ECG_SHARE = 0.1
 
@@ -114,15 +108,5 @@ def _write_ecgs(files: list[EcgFile], folder: Path, *, seed: int) -> None:
     )
     with progress:
         task = progress.add_task("", total=len(files))
-        if len(files) < _MIN_FILES_FOR_PROCESSES:
-            for chunk in chunks:
-                progress.advance(task, write_files(chunk, folder, seed=seed))
-            return
-        # Spawned, not forked: the parent may have threads (polars has).
-        num_processes = min(8, os.cpu_count() or 1)
-        with ProcessPoolExecutor(num_processes, mp_context=multiprocessing.get_context("spawn")) as pool:
-            done = [pool.submit(write_files, chunk, folder, seed=seed) for chunk in chunks]
-            with contextlib.ExitStack() as stack:
-                stack.callback(pool.shutdown, wait=True, cancel_futures=True)
-                for future in as_completed(done):
-                    progress.advance(task, future.result())
+        for chunk in chunks:
+            progress.advance(task, write_files(chunk, folder, seed=seed))

@@ -1,0 +1,105 @@
+"""The main job, end to end on a synthetic hospital: XML and a real PostgreSQL in, an evaluated model out."""
+
+import json
+import re
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+
+import hfrisk
+from hfrisk import cohort, evaluate, labels, report, train
+from hfrisk.config import load_config
+from hfrisk.convert import convert
+from hfrisk.synthetic import make_hospital
+from hfrisk.synthetic.database import serve
+
+SETTINGS = [
+    "model.width=8",
+    "model.num_stages=3",
+    "train.num_epochs=8",
+    "train.patience=0",
+    "train.learning_rate=0.004",
+    "split.test_fraction=0.4",
+    "split.validation_fraction=0.1",
+    "evaluate.num_bootstrap=200",
+]
+
+
+@pytest.fixture(scope="module")
+def hospital(tmp_path_factory):
+    """A hospital converted, labelled and joined to a cohort."""
+    out = tmp_path_factory.mktemp("hospital")
+    make_hospital(out, num_patients=380, seed=5)
+    convert(out / "datasets/ECG-Registry/1.0.0/1.MAIN", out / "store")
+    with serve(out) as dsn, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HFRISK_DSN", dsn)
+        config = load_config(out / "study.toml", SETTINGS)
+        labels.run(config)
+    cohort.run(config)
+    return out
+
+
+def trained_report(hospital, *settings) -> dict:
+    config = load_config(hospital / "study.toml", [*SETTINGS, *settings])
+    train.run(config)
+    evaluate.run(config.paths.run)
+    return json.loads((config.paths.run / "report.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def result(hospital):
+    return trained_report(hospital)
+
+
+def test_a_trained_model_is_good_but_not_perfect(result):
+    auroc = result["splits"]["test"]["metrics"]["auroc"]
+    assert 0.80 <= auroc["value"] <= 0.95
+    assert auroc["low"] < auroc["value"] < auroc["high"]
+
+
+def test_with_permuted_labels_nothing_can_be_learned(hospital, tmp_path):
+    frame = pl.read_parquet(hospital / "data" / "cohort.parquet")
+    known = frame.filter(pl.col("y").is_not_null())
+    permuted = known.with_columns(pl.Series("y", np.random.default_rng(0).permutation(known["y"].to_numpy())))
+    assert permuted["y"].sum() == known["y"].sum()
+    permuted.write_parquet(tmp_path / "cohort.parquet")
+    (tmp_path / "attrition.csv").write_bytes((hospital / "data" / "attrition.csv").read_bytes())
+    found = trained_report(hospital, f"paths.data={tmp_path}", f"paths.run={tmp_path / 'run'}", "train.num_epochs=3")
+    assert abs(found["splits"]["test"]["metrics"]["auroc"]["value"] - 0.5) <= 0.1
+
+
+def test_the_model_file_loads_without_running_code_and_says_what_it_needs(hospital, result):
+    assert result
+    model = torch.load(hospital / "run" / "hf_risk_model.pth", weights_only=True)
+    text = repr({key: value for key, value in model.items() if key != "model"})
+    for wanted in ("aVR", "uV", "hypertension", "mean", "resnet"):
+        assert wanted in text
+
+
+def test_every_defect_of_the_hospital_ends_as_its_table_says(hospital):
+    expected = pl.read_csv(hospital / "defects.csv")
+    rejected = pl.read_parquet(hospital / "store" / "rejected.parquet")
+    assert set(rejected["ecg_file"]) <= set(expected["ecg_file"])
+    assert len(rejected) + len(hfrisk.open(hospital / "store").records) == len(list((hospital / "datasets").rglob("*.xml")))
+
+
+def test_the_report_stands_alone(hospital, result):
+    assert result
+    page = report.run(hospital / "run").read_text(encoding="utf-8")
+    assert not re.search(r"""(?:src|href)=["']?https?:""", page)
+    assert f"{result['splits']['test']['metrics']['auroc']['value']:.3f}" in page
+
+
+def test_no_name_or_number_of_a_patient_is_in_what_was_made(hospital, result):
+    assert result
+    report.run(hospital / "run")
+    sources = sorted((hospital / "datasets").rglob("*.xml"))[:40]
+    tags = rb"<(?:PatientLastName|PatientFirstName|PatientID|DateofBirth|OverreaderLastName)>([^<]{4,})<"
+    secrets = {found.strip() for path in sources for found in re.findall(tags, path.read_bytes())}
+    assert len(secrets) > 20
+    made = [path for folder in ("store", "run") for path in (hospital / folder).rglob("*") if path.is_file()]
+    made += [hospital / "data" / "cohort.json", hospital / "data" / "attrition.csv"]
+    text = {path: path.read_bytes() for path in made if path.suffix in {".parquet", ".json", ".jsonl", ".html", ".csv", ".toml"}}
+    assert [(path.name, secret) for path, content in text.items() for secret in secrets if secret in content] == []

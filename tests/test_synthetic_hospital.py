@@ -73,13 +73,6 @@ def test_a_file_does_not_depend_on_the_order_of_writing(population):
     assert [document(file, seed=11) for file in reversed(files)] == forward[::-1]
 
 
-def test_two_processes_write_what_one_writes(tmp_path, monkeypatch):
-    make_hospital(tmp_path / "one", num_patients=8, seed=5)
-    monkeypatch.setattr("hfrisk.synthetic.hospital._MIN_FILES_FOR_PROCESSES", 1)
-    make_hospital(tmp_path / "many", num_patients=8, seed=5)
-    assert tree(tmp_path / "one") == tree(tmp_path / "many")
-
-
 def test_a_folder_that_is_not_empty_is_left_alone(hospital):
     before = tree(hospital)
     with pytest.raises(DataError, match="not empty"):

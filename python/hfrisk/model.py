@@ -102,12 +102,20 @@ class SeedCNN(nn.Module):
 
 
 class TabularEncoder(nn.Module):
-    """Two linear layers over standardised features and missing indicators."""
+    """Two linear layers over standardised features and missing indicators.
 
-    def __init__(self, num_features: int) -> None:
+    Comorbidities and their gaps tell persons apart, so without dropout the network learns the persons of the training split by heart.
+    """
+
+    def __init__(self, num_features: int, *, dropout: float = 0.0) -> None:
         super().__init__()
         self.layers = nn.Sequential(
-            nn.Linear(num_features, 64), nn.ReLU(inplace=True), nn.Linear(64, TABULAR_EMBEDDING), nn.ReLU(inplace=True)
+            nn.Dropout(dropout),
+            nn.Linear(num_features, 64),
+            nn.ReLU(inplace=True),
+            nn.Dropout(dropout),
+            nn.Linear(64, TABULAR_EMBEDDING),
+            nn.ReLU(inplace=True),
         )
 
     def forward(self, x_BF: Tensor) -> Tensor:  # noqa: N803
@@ -170,7 +178,10 @@ def build_model(config: ModelConfig, *, num_features: int) -> CombinedModel:
             if config.encoder == "seed_cnn"
             else ECGEncoder(width=config.width, num_stages=config.num_stages, dropout=config.dropout)
         )
-    return CombinedModel(ecg=ecg, tabular=TabularEncoder(num_features) if config.inputs != "ecg" and num_features else None)
+    tabular = None
+    if config.inputs != "ecg" and num_features:
+        tabular = TabularEncoder(num_features, dropout=0.0 if config.encoder == "seed_cnn" else config.dropout)
+    return CombinedModel(ecg=ecg, tabular=tabular)
 
 
 def choose_device(name: str) -> torch.device:

@@ -66,7 +66,7 @@ patience = 3
 
 
 def make_hospital(out: Path, *, num_patients: int, seed: int) -> None:
-    """Make a hospital in `out`: the same for the same seed, byte by byte, whatever the machine.
+    """Make a hospital in `out`: the same for the same seed, byte by byte, on one kind of machine.
 
     Layout: `datasets/ECG-Registry/1.0.0/1.MAIN/YEAR/*.xml`, `.../ECG_Metafile/YEAR.csv.csv`, `omop/*.csv`, `data/tabular.csv`,
     `study.toml`, and `defects.csv`, which no hospital has: which files are broken, how, and what should become of them.

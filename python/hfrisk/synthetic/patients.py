@@ -73,6 +73,11 @@ def _day(rng: np.random.Generator, first: dt.date, last: dt.date) -> dt.date:
     return first + dt.timedelta(days=int(rng.integers(0, max((last - first).days, 0) + 1)))
 
 
+def _early_day(rng: np.random.Generator, first: dt.date, last: dt.date) -> dt.date:
+    """When a chronic disease is first written down: most often soon after a person comes under observation."""
+    return first + dt.timedelta(days=int(rng.beta(1, 4) * (last - first).days))
+
+
 def _make_patient(number: int, seed: int) -> Patient:
     rng = generator(seed, Stream.PATIENT, number)
     age = float(np.clip(rng.normal(61, 14), 20, 92))  # in mid-2016
@@ -104,7 +109,7 @@ def _make_patient(number: int, seed: int) -> Patient:
         severity=severity,
         onset=onset,
         recorded=recorded,
-        comorbidities={disease.name: _day(rng, *observed) for disease in has},
+        comorbidities={disease.name: _early_day(rng, *observed) for disease in has},
         traits=tuple(float(value) for value in rng.standard_normal(_NUM_TRAITS)),
         acquired=acquired,
         in_cdm=bool(rng.random() >= 0.03),

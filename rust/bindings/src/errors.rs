@@ -47,7 +47,10 @@ pub(crate) fn parse_error(py: Python<'_>, error: &ParseError, path: Option<&Path
     }
     let message = path.map_or_else(|| error.to_string(), |path| format!("{}: {error}", path.display()));
     let keywords = PyDict::new(py);
-    let filled = keywords.set_item("kind", error.kind()).and_then(|()| keywords.set_item("byte_offset", error.byte_offset()));
+    let filled = keywords
+        .set_item("kind", error.kind())
+        .and_then(|()| keywords.set_item("byte_offset", error.byte_offset()))
+        .and_then(|()| keywords.set_item("hint", error.hint()));
     match filled {
         Ok(()) => raised(py, "ParseError", &message, &keywords),
         Err(error) => error,

@@ -167,6 +167,30 @@ impl ParseError {
         name.to_owned()
     }
 
+    /// What the user can do.
+    pub const fn hint(&self) -> &'static str {
+        match self {
+            Self::NotXml => "name an ECG file in XML",
+            Self::Unreadable { .. } => "check the path and its permissions",
+            Self::TooLarge { .. } => "no ECG is that large; check that this is the right file",
+            Self::UnsupportedFormat { .. } => "see the README for the formats that are read",
+            Self::EmptyFile
+            | Self::Truncated { .. }
+            | Self::Malformed { .. }
+            | Self::InvalidBase64 { .. }
+            | Self::OddByteCount { .. } => "the file was cut or damaged on its way; export it again",
+            Self::NoWaveform => "switch on `Include Waveforms` in the export",
+            Self::NoRhythm => "export the rhythm strip, not only the median beat",
+            Self::MissingSamplingRate | Self::MissingGain { .. } | Self::InvalidValue { .. } | Self::SampleSize { .. } => {
+                "this is never guessed; export the file again with its whole waveform header"
+            }
+            Self::MissingLead { .. } | Self::MixedLengths { .. } | Self::ShortRecord { .. } => {
+                "ten seconds of the leads I, II and V1 to V6 are needed"
+            }
+            Self::CrcMismatch { .. } | Self::DuplicateLead { .. } => "without strict mode this is a quality flag",
+        }
+    }
+
     /// Where in the file the trouble is, when one place can be named.
     pub const fn byte_offset(&self) -> Option<u64> {
         match self {

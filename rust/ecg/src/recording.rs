@@ -109,7 +109,7 @@ pub enum Dialect {
     Muse,
     /// HL7 `AnnotatedECG`.
     Aecg,
-    /// GE CardioSoft `CardiologyXML`.
+    /// GE `CardioSoft`, root `CardiologyXML`.
     CardioSoft,
 }
 

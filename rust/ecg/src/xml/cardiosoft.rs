@@ -1,4 +1,4 @@
-//! GE CardioSoft `CardiologyXML`, as written by CardioSoft itself and by MAC 2000 carts.
+//! GE `CardioSoft`, root `CardiologyXML`, as written by the program of that name and by MAC 2000 carts.
 //!
 //! The ten seconds stand in `StripData`, a child of the root. The median beat (`MedianSamples`) and the whole examination
 //! (`FullDisclosureData`) have the same fields at other rates; neither is ever looked at.

@@ -95,7 +95,7 @@ fn separators<const COMMA: bool>(block: &[u8; 64]) -> (u64, u64) {
         let at_most_space = !(((word & LOW_BITS) + u64::from(0x7f - b' ') * ONES) | word) & HIGH_BITS;
         white |= gather(at_most_space) << (8 * position);
         if COMMA {
-            let difference = word ^ u64::from(b',') * ONES;
+            let difference = word ^ (u64::from(b',') * ONES);
             let equal = !(((difference & LOW_BITS) + LOW_BITS) | difference) & HIGH_BITS;
             comma |= gather(equal) << (8 * position);
         }
@@ -116,16 +116,17 @@ fn number_before<const COMMA: bool>(text: &[u8], end: usize) -> Option<i16> {
         None => first_word(text.get(..end)?),
     };
     // The last character is the highest byte: its digits stand where a number of eight digits has its last ones.
-    let digits = word ^ u64::from(b'0') * ONES;
+    let digits = word ^ (u64::from(b'0') * ONES);
     let no_digit = (((digits & LOW_BITS) + u64::from(0x7f - 9_u8) * ONES) | digits) & HIGH_BITS;
     let num_digits = no_digit.leading_zeros() / 8;
     if !(1..=5).contains(&num_digits) {
         return None;
     }
+    // Selected by shifts, not by branches: signs are as random as lengths.
     let before = word << (8 * num_digits);
-    let (first, second) = ((before >> 56) as u8, (before >> 48) as u8);
-    let negative = first == b'-';
-    let lead = if negative | (first == b'+') { second } else { first };
+    let first = (before >> 56) as u8;
+    let (negative, positive) = (u64::from(first == b'-'), u64::from(first == b'+'));
+    let lead = (before >> (56 - 8 * (negative + positive))) as u8;
     if !(lead <= b' ' || COMMA && lead == b',') {
         return None;
     }
@@ -135,8 +136,8 @@ fn number_before<const COMMA: bool>(text: &[u8], end: usize) -> Option<i16> {
         .wrapping_mul(0x000f_4240_0000_0064)
         .wrapping_add((pairs >> 16 & 0x0000_00ff_0000_00ff).wrapping_mul(0x0000_2710_0000_0001))
         >> 32;
-    let value = value as i32;
-    i16::try_from(if negative { -value } else { value }).ok()
+    let sign = -(negative as i32);
+    i16::try_from((value as i32 ^ sign) - sign).ok()
 }
 
 /// Fewer than eight characters with spaces before them.

@@ -122,11 +122,10 @@ fn number_before<const COMMA: bool>(text: &[u8], end: usize) -> Option<i16> {
     if !(1..=5).contains(&num_digits) {
         return None;
     }
-    // Selected by shifts, not by branches: signs are as random as lengths.
+    // Selected by shifts, not by branches: signs are as random as lengths. A plus is left to the slow path.
     let before = word << (8 * num_digits);
-    let first = (before >> 56) as u8;
-    let (negative, positive) = (u64::from(first == b'-'), u64::from(first == b'+'));
-    let lead = (before >> (56 - 8 * (negative + positive))) as u8;
+    let negative = u64::from((before >> 56) as u8 == b'-');
+    let lead = (before >> (56 - 8 * negative)) as u8;
     if !(lead <= b' ' || COMMA && lead == b',') {
         return None;
     }

@@ -1,6 +1,6 @@
 //! Lists of decimal integers, the payloads of dialects that spell their samples out.
 //!
-//! Half a megabyte of digits is most of such a file, so the time goes here. A number's length is as good as random, so every branch on
+//! Sixty thousand numbers are most of such a file, so the time goes here. A number's length is as good as random, so every branch on
 //! it would be mispredicted; and a number that begins where the last one ends waits for it. The fast path has neither: separators become
 //! bits, 64 characters at a time, and each number is the eight characters before its end, taken apart in one register. Whatever looks
 //! irregular is left to a slow path that judges.

@@ -107,6 +107,10 @@ pub enum Dialect {
     /// GE MUSE `RestingECG`.
     #[default]
     Muse,
+    /// HL7 `AnnotatedECG`.
+    Aecg,
+    /// GE `CardioSoft`, root `CardiologyXML`.
+    CardioSoft,
 }
 
 impl Dialect {
@@ -114,6 +118,8 @@ impl Dialect {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Muse => "muse",
+            Self::Aecg => "aecg",
+            Self::CardioSoft => "cardiosoft",
         }
     }
 }

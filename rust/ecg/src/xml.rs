@@ -1,18 +1,21 @@
 //! XML in, [`Recording`] out: encoding and dialect are told from the bytes, then one dialect's module reads on.
 //!
 //! ```text
-//! bytes --sniff encoding--> ASCII superset (UTF-16 is transcoded once) --root element--> muse
-//!                                                                                        ...one line and one file a dialect
+//! bytes --sniff encoding--> ASCII superset (UTF-16 is transcoded once) --root element--> muse, aecg, cardiosoft
+//!                                                                                        (one line and one file a dialect)
 //! dialect: scan tags -> collect each lead's fields -> decode payloads -> assembly: Signal + flags + hash
 //! ```
 //!
 //! Beneath the dialects lies one small vocabulary: `scan` (tags, leaf fields, blocks), `field` (numbers, dates), `encoding` (text),
-//! `payload` (base64) and `assembly` (twelve leads become a signal).
+//! `payload` (base64), `integers` (digits) and `assembly` (twelve leads become a signal).
 #![forbid(unsafe_code)]
 
+mod aecg;
 mod assembly;
+mod cardiosoft;
 mod encoding;
 mod field;
+mod integers;
 mod muse;
 mod payload;
 mod scan;
@@ -108,8 +111,10 @@ impl Workspace {
             None => return Err(ParseError::Truncated { element: "prolog", offset: prolog }),
         };
         match local_name(name) {
-            b"RestingECG" if empty => Err(ParseError::NoWaveform),
+            b"RestingECG" | b"AnnotatedECG" | b"CardiologyXML" if empty => Err(ParseError::NoWaveform),
             b"RestingECG" => muse::parse(scanner, start, options, self, recording),
+            b"AnnotatedECG" => aecg::parse(scanner, start, options, self, recording),
+            b"CardiologyXML" => cardiosoft::parse(scanner, start, options, self, recording),
             other => Err(ParseError::UnsupportedFormat { root: printable(other) }),
         }
     }

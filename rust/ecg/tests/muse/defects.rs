@@ -281,11 +281,7 @@ fn not_a_whole_file() -> Vec<Row> {
         ("empty file", Vec::new(), Rejected("empty_file")),
         ("white space only", b" \r\n\t".to_vec(), Rejected("empty_file")),
         ("not XML", b"PK\x03\x04".to_vec(), Rejected("not_xml")),
-        (
-            "another root",
-            b"<?xml version='1.0'?><x:AnnotatedECG xmlns:x='urn'/>".to_vec(),
-            Rejected("unsupported_format:AnnotatedECG"),
-        ),
+        ("another root", b"<?xml version='1.0'?><x:ECG xmlns:x='urn'/>".to_vec(), Rejected("unsupported_format:ECG")),
         ("a prolog alone", b"<?xml version='1.0'?>".to_vec(), Rejected("truncated")),
         ("truncated in the header", text(|xml| xml[..300].into()), Rejected("truncated")),
         ("truncated in base64", text(|xml| xml[..xml.len() - 5000].into()), Rejected("truncated")),

@@ -87,6 +87,14 @@ pub enum ParseError {
         /// Where the payload begins.
         offset: u64,
     },
+    /// A compressed payload cannot be unpacked, or holds more than the file states.
+    #[error("lead {lead}: the compressed waveform is damaged (byte {offset})")]
+    DamagedPayload {
+        /// The lead.
+        lead: Lead,
+        /// Where the payload begins.
+        offset: u64,
+    },
     /// A payload ends in the middle of a sample.
     #[error("lead {lead}: {bytes} bytes are not whole 16-bit samples")]
     OddByteCount {
@@ -156,6 +164,7 @@ impl ParseError {
             Self::MissingGain { .. } => "missing_gain",
             Self::InvalidValue { .. } => "invalid_value",
             Self::InvalidBase64 { .. } => "invalid_base64",
+            Self::DamagedPayload { .. } => "damaged_payload",
             Self::OddByteCount { .. } => "odd_byte_count",
             Self::SampleSize { .. } => "sample_size",
             Self::MissingLead { .. } => "missing_lead",
@@ -173,7 +182,8 @@ impl ParseError {
             Self::Truncated { offset, .. }
             | Self::Malformed { offset, .. }
             | Self::InvalidValue { offset, .. }
-            | Self::InvalidBase64 { offset, .. } => Some(*offset),
+            | Self::InvalidBase64 { offset, .. }
+            | Self::DamagedPayload { offset, .. } => Some(*offset),
             _ => None,
         }
     }
@@ -183,7 +193,8 @@ impl ParseError {
         if let Self::Truncated { offset, .. }
         | Self::Malformed { offset, .. }
         | Self::InvalidValue { offset, .. }
-        | Self::InvalidBase64 { offset, .. } = &mut self
+        | Self::InvalidBase64 { offset, .. }
+        | Self::DamagedPayload { offset, .. } = &mut self
         {
             *offset = map(*offset);
         }

@@ -107,6 +107,8 @@ pub enum Dialect {
     /// GE MUSE `RestingECG`.
     #[default]
     Muse,
+    /// Philips Sierra `restingecgdata`.
+    Sierra,
 }
 
 impl Dialect {
@@ -114,6 +116,7 @@ impl Dialect {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Muse => "muse",
+            Self::Sierra => "sierra",
         }
     }
 }

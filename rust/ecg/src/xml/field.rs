@@ -68,6 +68,13 @@ impl<'a> Field<'a> {
         integer(&self.text())
     }
 
+    /// A cart's model. Anything but a short ASCII name is dropped: free text may name a person.
+    pub(crate) fn model_name(&self) -> Option<String> {
+        let text = self.text();
+        let is_model = (1..=32).contains(&text.len()) && text.iter().all(|&byte| byte == b' ' || byte.is_ascii_graphic());
+        is_model.then(|| text.iter().map(|&byte| char::from(byte)).collect())
+    }
+
     /// Whether it says `TRUE`.
     pub(crate) fn is_true(&self) -> bool {
         self.text().eq_ignore_ascii_case(b"TRUE")

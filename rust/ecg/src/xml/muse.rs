@@ -10,7 +10,7 @@ mod waveform;
 
 use crate::error::ParseError;
 use crate::recording::{Dialect, QualityFlags, Recording};
-use crate::xml::field::{self, Field};
+use crate::xml::field;
 use crate::xml::muse::fields::{Acquisition, Demographics, MeasurementFields};
 use crate::xml::muse::statements::read_statements;
 use crate::xml::muse::waveform::Waveform;
@@ -148,7 +148,7 @@ impl<'a> Document<'a> {
         recording.age_years = field::age_years(&self.demographics.age.text(), &self.demographics.age_units.text());
         recording.sex = field::sex(&self.demographics.gender.text());
         recording.acquired_at = field::acquired_at(&self.acquisition.date.text(), &self.acquisition.time.text());
-        recording.device = device(self.acquisition.device);
+        recording.device = self.acquisition.device.model_name();
         recording.measurements = self.measurements.to_measurements();
         recording.original_measurements = self.original_measurements.to_measurements();
     }
@@ -174,11 +174,4 @@ fn children<'a>(
         }
     }
     Err(ParseError::Truncated { element, offset: start as u64 })
-}
-
-/// A cart's model. Anything but a short ASCII name is dropped: free text may name a person.
-fn device(field: Field<'_>) -> Option<String> {
-    let text = field.text();
-    let is_model = (1..=32).contains(&text.len()) && text.iter().all(|&byte| byte == b' ' || byte.is_ascii_graphic());
-    is_model.then(|| text.iter().map(|&byte| char::from(byte)).collect())
 }

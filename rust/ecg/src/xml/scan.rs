@@ -5,10 +5,13 @@
 //! Nothing is ever resolved: a DOCTYPE is stepped over, entity declarations included. Every function moves forward only, so the time is
 //! linear in the file's size whatever stands in it.
 
+mod element;
+
 use memchr::{memchr, memmem};
 
 use crate::error::ParseError;
 use crate::xml::field::Field;
+pub(crate) use element::Element;
 
 /// One tag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

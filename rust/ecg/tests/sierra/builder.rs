@@ -1,4 +1,4 @@
-//! Builds Sierra files in memory, whole or with one thing wrong. Every value of a new [`Sierra`] is what a PageWriter writes.
+//! Builds Sierra files in memory, whole or with one thing wrong. Every value of a new [`Sierra`] is what a Philips cart writes.
 
 use hfrisk_ecg::Lead;
 
@@ -109,7 +109,8 @@ impl Sierra {
             let lines: Vec<&str> = text.as_bytes().chunks(72).map(|line| std::str::from_utf8(line).unwrap()).collect();
             lines.join(self.line_break)
         });
-        let attributes: String = self.attributes.iter().map(|(name, value)| format!(" {name}=\"{value}\"")).collect();
+        let attributes: Vec<String> = self.attributes.iter().map(|(name, value)| format!("{name}=\"{value}\"")).collect();
+        let attributes = attributes.join(" ");
         let Self { prolog, version, signal, age, measurements, interpretations, .. } = self;
         format!(
             "{prolog}<restingecgdata xmlns=\"http://www3.medical.philips.com\" status=\"New\">\
@@ -126,7 +127,7 @@ impl Sierra {
              </generalpatientdata></patient>\
              <internalmeasurements>{measurements}</internalmeasurements>\
              <interpretations>{interpretations}</interpretations>\
-             <waveforms><parsedwaveforms{attributes}>{text}</parsedwaveforms>\
+             <waveforms><parsedwaveforms {attributes}>{text}</parsedwaveforms>\
              <repbeats dataencoding=\"Base64\" samplespersec=\"1000\" resolution=\"1.0\"><repbeat leadname=\"I\">\
              <waveform duration=\"1200\">/38=</waveform></repbeat></repbeats></waveforms></restingecgdata>"
         )

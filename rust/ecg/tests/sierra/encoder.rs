@@ -48,16 +48,13 @@ fn lzw(bytes: &[u8]) -> Vec<u8> {
     for &byte in bytes {
         current = Some(match current {
             None => u16::from(byte),
-            Some(code) => match table.get(&(code, byte)) {
-                Some(&longer) => longer,
-                None => {
-                    codes.push(code);
-                    if table.len() < 1023 - 256 {
-                        table.insert((code, byte), 256 + table.len() as u16);
-                    }
-                    u16::from(byte)
+            Some(code) => table.get(&(code, byte)).copied().unwrap_or_else(|| {
+                codes.push(code);
+                if table.len() < 1023 - 256 {
+                    table.insert((code, byte), 256 + table.len() as u16);
                 }
-            },
+                u16::from(byte)
+            }),
         });
     }
     codes.extend(current);

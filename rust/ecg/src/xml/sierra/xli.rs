@@ -155,9 +155,8 @@ mod tests {
 
     /// Codes packed as a stream.
     fn pack(codes: &[u16]) -> Vec<u8> {
-        let bits: String = codes.iter().map(|code| format!("{code:010b}")).collect();
-        let byte = |bits: &[u8]| bits.iter().enumerate().fold(0, |byte, (i, &bit)| byte | (bit - b'0') << (7 - i));
-        bits.as_bytes().chunks(8).map(byte).collect()
+        let bits: Vec<u8> = codes.iter().flat_map(|&code| (0..10).rev().map(move |bit| (code >> bit & 1) as u8)).collect();
+        bits.chunks(8).map(|bits| bits.iter().enumerate().fold(0, |byte, (i, &bit)| byte | bit << (7 - i))).collect()
     }
 
     fn expand(codes: &[u16], max_bytes: usize) -> Result<Vec<u8>, Damaged> {

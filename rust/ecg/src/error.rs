@@ -87,6 +87,14 @@ pub enum ParseError {
         /// Where the payload begins.
         offset: u64,
     },
+    /// A compressed payload cannot be unpacked, or holds more than the file states.
+    #[error("lead {lead}: the compressed waveform is damaged (byte {offset})")]
+    DamagedPayload {
+        /// The lead.
+        lead: Lead,
+        /// Where the payload begins.
+        offset: u64,
+    },
     /// A payload ends in the middle of a sample.
     #[error("lead {lead}: {bytes} bytes are not whole 16-bit samples")]
     OddByteCount {
@@ -156,6 +164,7 @@ impl ParseError {
             Self::MissingGain { .. } => "missing_gain",
             Self::InvalidValue { .. } => "invalid_value",
             Self::InvalidBase64 { .. } => "invalid_base64",
+            Self::DamagedPayload { .. } => "damaged_payload",
             Self::OddByteCount { .. } => "odd_byte_count",
             Self::SampleSize { .. } => "sample_size",
             Self::MissingLead { .. } => "missing_lead",
@@ -178,7 +187,8 @@ impl ParseError {
             | Self::Truncated { .. }
             | Self::Malformed { .. }
             | Self::InvalidBase64 { .. }
-            | Self::OddByteCount { .. } => "the file was cut or damaged on its way; export it again",
+            | Self::OddByteCount { .. }
+            | Self::DamagedPayload { .. } => "the file was cut or damaged on its way; export it again",
             Self::NoWaveform => "switch on `Include Waveforms` in the export",
             Self::NoRhythm => "export the rhythm strip, not only the median beat",
             Self::MissingSamplingRate | Self::MissingGain { .. } | Self::InvalidValue { .. } | Self::SampleSize { .. } => {
@@ -197,7 +207,8 @@ impl ParseError {
             Self::Truncated { offset, .. }
             | Self::Malformed { offset, .. }
             | Self::InvalidValue { offset, .. }
-            | Self::InvalidBase64 { offset, .. } => Some(*offset),
+            | Self::InvalidBase64 { offset, .. }
+            | Self::DamagedPayload { offset, .. } => Some(*offset),
             _ => None,
         }
     }
@@ -207,7 +218,8 @@ impl ParseError {
         if let Self::Truncated { offset, .. }
         | Self::Malformed { offset, .. }
         | Self::InvalidValue { offset, .. }
-        | Self::InvalidBase64 { offset, .. } = &mut self
+        | Self::InvalidBase64 { offset, .. }
+        | Self::DamagedPayload { offset, .. } = &mut self
         {
             *offset = map(*offset);
         }

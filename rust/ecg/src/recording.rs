@@ -111,6 +111,8 @@ pub enum Dialect {
     Aecg,
     /// GE `CardioSoft`, root `CardiologyXML`.
     CardioSoft,
+    /// Philips Sierra `restingecgdata`.
+    Sierra,
 }
 
 impl Dialect {
@@ -120,6 +122,7 @@ impl Dialect {
             Self::Muse => "muse",
             Self::Aecg => "aecg",
             Self::CardioSoft => "cardiosoft",
+            Self::Sierra => "sierra",
         }
     }
 }

@@ -1,7 +1,7 @@
 //! XML in, [`Recording`] out: encoding and dialect are told from the bytes, then one dialect's module reads on.
 //!
 //! ```text
-//! bytes --sniff encoding--> ASCII superset (UTF-16 is transcoded once) --root element--> muse, aecg, cardiosoft
+//! bytes --sniff encoding--> ASCII superset (UTF-16 is transcoded once) --root element--> muse, sierra, aecg, cardiosoft
 //!                                                                                        (one line and one file a dialect)
 //! dialect: scan tags -> collect each lead's fields -> decode payloads -> assembly: Signal + flags + hash
 //! ```
@@ -19,6 +19,7 @@ mod integers;
 mod muse;
 mod payload;
 mod scan;
+mod sierra;
 
 use crate::error::ParseError;
 use crate::recording::Recording;
@@ -47,6 +48,7 @@ impl Default for ParseOptions {
 struct Workspace {
     payload: payload::PayloadDecoder,
     assembly: assembly::Assembly,
+    sierra: sierra::Leads,
 }
 
 /// Parses files one after the other. One per thread: it owns buffers that grow to the largest file and are reused.
@@ -111,8 +113,9 @@ impl Workspace {
             None => return Err(ParseError::Truncated { element: "prolog", offset: prolog }),
         };
         match local_name(name) {
-            b"RestingECG" | b"AnnotatedECG" | b"CardiologyXML" if empty => Err(ParseError::NoWaveform),
+            b"RestingECG" | b"restingecgdata" | b"AnnotatedECG" | b"CardiologyXML" if empty => Err(ParseError::NoWaveform),
             b"RestingECG" => muse::parse(scanner, start, options, self, recording),
+            b"restingecgdata" => sierra::parse(scanner, start, options, self, recording),
             b"AnnotatedECG" => aecg::parse(scanner, start, options, self, recording),
             b"CardiologyXML" => cardiosoft::parse(scanner, start, options, self, recording),
             other => Err(ParseError::UnsupportedFormat { root: printable(other) }),

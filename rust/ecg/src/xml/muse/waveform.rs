@@ -97,7 +97,7 @@ impl<'a> Waveform<'a> {
             }
             recording.flags.insert(QualityFlags::DUPLICATE_LEAD);
         }
-        let Workspace { payload, assembly } = workspace;
+        let Workspace { payload, assembly, .. } = workspace;
         assembly.clear();
         for lead in Lead::ALL {
             let Some(fields) = self.leads[lead.index()].filter(|fields| !fields.payload.is_blank()) else { continue };

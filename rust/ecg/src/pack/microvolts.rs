@@ -114,3 +114,55 @@ fn least_step_between_any(values: &[f32]) -> f32 {
     sorted.sort_unstable_by(f32::total_cmp);
     sorted.windows(2).map(|pair| pair[1] - pair[0]).filter(|&step| step > 0.0).fold(f32::INFINITY, f32::min)
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn every_instruction_set_recovers_the_same(
+            pattern in (1usize..500).prop_flat_map(|n| prop::collection::vec(any::<i16>(), 12 * n)),
+            twelve in any::<bool>(),
+            gain in prop::sample::select(vec![4.88f32, 2.5, 0.152_587_89]),
+        ) {
+            let lead_set = if twelve { LeadSet::Twelve } else { LeadSet::Eight };
+            let num_samples = pattern.len() / NUM_LEADS;
+            let counts = pattern[..lead_set.leads().len() * num_samples].iter().map(|count| count >> 4).collect();
+            let signal = Signal { lead_set, num_samples, counts, lsb_uv: [gain; NUM_LEADS], sampling_rate_hz: 500.0 };
+            let mut values = vec![0.0; NUM_LEADS * num_samples];
+            signal.write_microvolts(&mut values);
+            let recovered = Simd::available().map(|simd| {
+                let mut found = Signal::default();
+                (recover(simd, &values, &mut found), found)
+            });
+            let all: Vec<(bool, Signal)> = recovered.collect();
+            prop_assert!(all.iter().all(|one| one == &all[0]));
+            let mut again = vec![1.0; values.len()];
+            if all[0].0 {
+                all[0].1.write_microvolts(&mut again);
+                prop_assert!(values.iter().zip(&again).all(|(a, b)| a.to_bits() == b.to_bits()));
+            }
+        }
+    }
+
+    #[test]
+    fn a_gain_is_found_where_no_two_neighbours_in_time_are_one_count_apart() {
+        let values = [4i16, 6, 4, 6, 9, 7, 9, 11].map(|count| f32::from(count) * 4.88);
+        let mut counts = [0; 8];
+        assert!(gains(Simd::PORTABLE, &values, &mut counts).unwrap().contains(&4.88));
+        assert_eq!(counts, [4, 6, 4, 6, 9, 7, 9, 11]);
+    }
+
+    #[test]
+    fn values_beyond_sixteen_bits_or_finite_numbers_are_no_counts() {
+        for odd in [40_000.0 * 4.88, f32::INFINITY, f32::NAN, -0.0, 1.0e-42] {
+            assert_eq!(gains(Simd::PORTABLE, &[4.88, 9.76, odd], &mut [0; 3]), None, "{odd}");
+        }
+    }
+}

@@ -7,7 +7,7 @@ use crate::error::{PackError, StoreError};
 use crate::recording::STORE_SAMPLES;
 use crate::store::codec::ChunkDecoder;
 use crate::store::layout::{Layout, RECORD_VALUES, SHARD_ROWS, shard_path};
-use crate::store::shard::{MappedShard, Place, prefetch_pages};
+use crate::store::shard::{MappedShard, Place};
 
 /// Leads of a record as counts: I II V1-V6.
 pub const COUNT_LEADS: usize = 8;
@@ -86,7 +86,8 @@ impl BatchReader {
             }
             Some((chunk, path)) => decoder.microvolts(chunk, slot).map_err(|source| damaged(row, path, source)),
         };
-        self.share(rows, out.chunks_exact_mut(RECORD_VALUES), one)
+        let records = rows.iter().zip(out.chunks_exact_mut(RECORD_VALUES));
+        self.share(records, |decoder, (&row, slot)| one(decoder, row, slot))
     }
 
     /// Write the counts of `rows` into `out` (rows x 8 x 5000) and the gains in microvolts a count into `lsb_uv` (rows x 8).
@@ -103,41 +104,34 @@ impl BatchReader {
         assert_eq!(lsb_uv.len(), rows.len() * COUNT_LEADS, "gains of rows x 8");
         self.check(rows)?;
         let (gains, _) = lsb_uv.as_chunks_mut::<COUNT_LEADS>();
-        let one =
-            |decoder: &mut ChunkDecoder, row: i64, (slot, gains): (&mut [i16], &mut [f32; COUNT_LEADS])| match self.chunk(row) {
-                None => {
-                    slot.fill(0);
-                    gains.fill(f32::NAN);
-                    Ok(())
-                }
-                Some((chunk, path)) => decoder.counts(chunk, slot, gains).map_err(|source| damaged(row, path, source)),
-            };
-        self.share(rows, out.chunks_exact_mut(COUNT_VALUES).zip(gains), one)
+        let one = |decoder: &mut ChunkDecoder, row: i64, slot: &mut [i16], gains: &mut [f32; COUNT_LEADS]| match self.chunk(row) {
+            None => {
+                slot.fill(0);
+                gains.fill(f32::NAN);
+                Ok(())
+            }
+            Some((chunk, path)) => decoder.counts(chunk, slot, gains).map_err(|source| damaged(row, path, source)),
+        };
+        let records = rows.iter().zip(out.chunks_exact_mut(COUNT_VALUES)).zip(gains);
+        self.share(records, |decoder, ((&row, slot), gains)| one(decoder, row, slot, gains))
     }
 
-    /// Do `one` for every row and its slot, on the caller's thread and all helpers; the first failure met ends it.
+    /// Do `one` for every record, on the caller's thread and all helpers; the first failure met ends it.
     ///
-    /// Whoever is free takes the next few rows, so a helper that wakes late, or whose core is busy, delays nobody.
-    fn share<S: Send>(
+    /// Whoever is free takes the next few records, so a helper that wakes late, or whose core is busy, delays nobody.
+    fn share<R: Send>(
         &self,
-        rows: &[i64],
-        slots: impl Iterator<Item = S> + Send,
-        one: impl Fn(&mut ChunkDecoder, i64, S) -> Result<(), StoreError> + Sync,
+        records: impl Iterator<Item = R> + Send,
+        one: impl Fn(&mut ChunkDecoder, R) -> Result<(), StoreError> + Sync,
     ) -> Result<(), StoreError> {
-        let one = |decoder: &mut ChunkDecoder, (index, slot): (usize, S)| {
-            if let Some((next, _)) = rows.get(index + 1).and_then(|&row| self.chunk(row)) {
-                prefetch_pages(next);
-            }
-            one(decoder, rows[index], slot)
-        };
         let mut decoder = ChunkDecoder::new(self.layout.codec);
         let Some(helpers) = &self.helpers else {
-            return slots.enumerate().try_for_each(|record| one(&mut decoder, record));
+            return { records }.try_for_each(|record| one(&mut decoder, record));
         };
-        let (records, failure) = (Mutex::new(slots.enumerate()), Mutex::new(None));
+        let (records, failure) = (Mutex::new(records), Mutex::new(None));
         let work = |decoder: &mut ChunkDecoder| {
             loop {
-                let few: Vec<(usize, S)> = lock(&records).by_ref().take(TURN).collect();
+                let few: Vec<R> = lock(&records).by_ref().take(TURN).collect();
                 if few.is_empty() || lock(&failure).is_some() {
                     return;
                 }

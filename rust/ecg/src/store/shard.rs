@@ -109,27 +109,6 @@ impl MappedShard {
     }
 }
 
-/// Ask for the beginning of every page of a chunk that is read next: the processor's own read-ahead ends at each page.
-#[cfg(target_arch = "x86_64")]
-pub(crate) fn prefetch_pages(chunk: &[u8]) {
-    use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-
-    const PAGE: usize = 4096;
-    const LINE: usize = 64;
-    let to_page = (PAGE - chunk.as_ptr().addr() % PAGE).min(chunk.len());
-    let (first, pages) = chunk.split_at(to_page);
-    for page in std::iter::once(first).chain(pages.chunks(PAGE)) {
-        for line in page.chunks(LINE).take(4) {
-            // SAFETY: prefetching reads nothing that the program could see.
-            unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
-        }
-    }
-}
-
-/// There is no portable way to ask.
-#[cfg(not(target_arch = "x86_64"))]
-pub(crate) fn prefetch_pages(_chunk: &[u8]) {}
-
 /// Check the index at the end of a shard and append its places; `None` when it is damaged or points outside the chunks.
 fn read_index(shard: &[u8], num_rows: usize, places: &mut Vec<Place>) -> Option<()> {
     let num_chunk_bytes = shard.len().checked_sub(FOOTER_BYTES)? as u64;

@@ -1,5 +1,7 @@
 """Shuffled batches of 256 out of a store."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import zarr
@@ -64,15 +66,53 @@ def test_batches_to_int16(stores, compare):
     )
 
 
-def test_batches_with_two_threads(stores, compare):
+@pytest.fixture
+def second_thread():
+    """A thread of Python's for the other half of a copy."""
+    with ThreadPoolExecutor(1) as executor:
+        yield executor
+
+
+def test_batches_with_two_threads(stores, compare, second_thread):
     """Shuffled batch of 256 recordings to float32 with two threads against one"""
     one, two = (hfrisk.open(stores["ecgpack"], num_threads=n) for n in (1, 2))
     rows = shuffled(one)
     out = np.empty((BATCH, 12, 5000), np.float32)
+    batch = one.read(rows)
+
+    def copy_halves() -> None:
+        other = second_thread.submit(np.copyto, out[BATCH // 2 :], batch[BATCH // 2 :])
+        np.copyto(out[: BATCH // 2], batch[: BATCH // 2])
+        other.result()
+
+    # What two threads can gain is what memory has left: the two copies show it.
     compare(
-        {"two threads": lambda: two.read_into(rows, out), "one thread": lambda: one.read_into(rows, out)},
+        {
+            "two threads": lambda: two.read_into(rows, out),
+            "one thread": lambda: one.read_into(rows, out),
+            COPY: lambda: np.copyto(out, batch),
+            "copying the same batch with two threads": copy_halves,
+        },
         items=BATCH,
         unit="recordings",
         targets={"one thread": 1.8},
     )
-    assert np.array_equal(out, one.read(rows))
+    two.read_into(rows, out)
+    assert np.array_equal(out, batch)
+
+
+def test_int16_batches_with_two_threads(stores, compare):
+    """Shuffled batch of 256 recordings to int16 counts with two threads against one"""
+    one, two = (hfrisk.open(stores["ecgpack"], num_threads=n) for n in (1, 2))
+    rows = shuffled(one)
+    out, lsb = np.empty((BATCH, 8, 5000), np.int16), np.empty((BATCH, 8), np.float32)
+    one.read_counts_into(rows, out, lsb)
+    expected = out.copy()
+    compare(
+        {"two threads": lambda: two.read_counts_into(rows, out, lsb), "one thread": lambda: one.read_counts_into(rows, out, lsb)},
+        items=BATCH,
+        unit="recordings",
+        targets={"one thread": 1.8},
+    )
+    two.read_counts_into(rows, out, lsb)
+    assert np.array_equal(out, expected)

@@ -39,8 +39,10 @@ def test_encode(signals, counts, compare, benchmark):
         rounds=7,
     )
     benchmark.extra_info["notes"] = [
-        f"Bytes a recording: ecgpack {sizes['ecgpack']:,.0f} (target at most 26,000), zstd level 3 of float32 {sizes['zstd']:,.0f}, "
-        f"blosc of int16 counts {sizes['blosc']:,.0f}, float32 240,000.",
+        (
+            f"Bytes a recording: ecgpack {sizes['ecgpack']:,.0f} (target at most 26,000), zstd level 3 of float32 {sizes['zstd']:,.0f}, "
+            f"blosc of int16 counts {sizes['blosc']:,.0f}, float32 240,000."
+        ),
     ]
     assert sizes["ecgpack"] <= 26_000
 

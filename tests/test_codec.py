@@ -174,6 +174,13 @@ def test_chunks_of_too_many_rows_or_of_float64_are_refused_by_name():
         make_array((1, 12, 5), (1, 12, 5), dtype="float64")[:] = 1.0
 
 
+@pytest.mark.parametrize("num_rows", [0, 256])
+def test_the_compiled_part_refuses_a_number_of_rows_that_no_chunk_holds(num_rows):
+    ecgpack_encode = pytest.importorskip("hfrisk._core").ecgpack_encode
+    with pytest.raises(ValueError, match=f"{num_rows} rows, expected 1 to 255"):
+        ecgpack_encode(np.zeros((num_rows, 10), np.float32))
+
+
 def test_another_version_of_the_format_is_refused():
     with pytest.raises(ConfigError, match="version 2"):
         codec.EcgPack.from_dict({"name": "hfrisk.ecgpack", "configuration": {"version": 2}})

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! caller's thread     list sources -> plan.parquet -> wait, report progress, answer Ctrl-C -> join parts -> records.parquet
-//! worker threads      next shard number -> read -> parse -> resample -> pack -> shard file -> rejected part -> record part
+//! worker threads      next shard number -> read -> parse -> resample -> pack -> files without a name
+//!   and their helpers   -> disk -> shard file -> rejected part -> record part
 //! ```
 //!
 //! The workers share one atomic counter and nothing else. What a shard holds depends on its number and the plan only, so the bytes are the
@@ -18,7 +19,7 @@ mod worker;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::mpsc::{RecvTimeoutError, channel, sync_channel};
 use std::time::{Duration, Instant};
 
 pub use records::measurements;
@@ -29,7 +30,7 @@ use crate::store::Codec;
 use crate::store::layout::{Layout, group_path};
 use folder::OutputFolder;
 use plan::Plan;
-use worker::{Counters, Worker};
+use worker::{Counters, Worker, WrittenShard};
 
 /// How often the caller hears of progress, and can cancel.
 const TICK: Duration = Duration::from_millis(50);
@@ -83,7 +84,6 @@ pub fn convert(request: &Request, on_progress: &mut dyn FnMut(&Progress) -> Cont
     if folder.is_complete() {
         return summary::of_complete(&folder, &plan, &Progress::default(), started.elapsed());
     }
-    layout.write(&group_path(folder.path()), folder.temporary())?;
     let todo: Vec<usize> = (0..layout.num_shards()).filter(|&shard| !folder.has_part(shard)).collect();
     let done = run_workers(request, &folder, &plan, layout, &todo, on_progress)?;
     records::join_parts(&folder, layout.num_shards(), request.keep_statements, &mut ticker(on_progress, done))?;
@@ -102,7 +102,7 @@ fn ticker(on_progress: &mut dyn FnMut(&Progress) -> ControlFlow<()>, state: Prog
     }
 }
 
-/// Convert the shards of `todo`; gives the state at the end.
+/// Convert the shards of `todo` and describe the array; gives the state at the end.
 fn run_workers(
     request: &Request,
     folder: &OutputFolder,
@@ -126,11 +126,21 @@ fn run_workers(
         seconds: started.elapsed().as_secs_f64(),
     };
     let work = |_alive: std::sync::mpsc::Sender<()>| -> Result<(), StoreError> {
-        let result = Worker::new(request, folder, plan, &counters, &stop).and_then(|mut worker| {
-            while let Some(&shard) = todo.get(next.fetch_add(1, Ordering::Relaxed)) {
-                worker.convert_shard(shard, layout.shard_rows(shard))?;
-            }
-            Ok(())
+        let result = std::thread::scope(|scope| {
+            let (written, waiting) = sync_channel(1);
+            let commit = move || waiting.into_iter().try_for_each(WrittenShard::commit);
+            let name = || std::thread::current().name().unwrap_or_default().to_owned() + "-disk";
+            let committer = std::thread::Builder::new().name(name()).spawn_scoped(scope, commit);
+            let committer = committer.map_err(|error| StoreError::Threads(error.to_string()))?;
+            let converted = Worker::new(request, folder, plan, &counters, &stop).and_then(|mut worker| {
+                while let Some(&shard) = todo.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    // Nobody takes it when an earlier shard could not be written.
+                    written.send(worker.convert_shard(shard, layout.shard_rows(shard))?).map_err(|_| StoreError::Cancelled)?;
+                }
+                Ok(())
+            });
+            drop(written);
+            committer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)).and(converted)
         });
         if result.is_err() {
             stop.store(true, Ordering::Relaxed);
@@ -148,6 +158,11 @@ fn run_workers(
             })
             .collect();
         drop(alive);
+        // What only the end of the run needs goes to disk meanwhile.
+        let described = layout.write(&group_path(folder.path()), folder.temporary());
+        if described.is_err() {
+            stop.store(true, Ordering::Relaxed);
+        }
         // A worker's sender is dropped when it ends, even by a panic, so the last tick comes at once.
         while all_ended.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
             if !cancelled && on_progress(&progress()).is_break() {
@@ -159,7 +174,7 @@ fn run_workers(
             Ok(handle) => handle.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
             Err(error) => Err(StoreError::Threads(error.to_string())),
         };
-        workers.into_iter().map(join).collect::<Vec<Result<(), StoreError>>>()
+        workers.into_iter().map(join).chain([described]).collect::<Vec<Result<(), StoreError>>>()
     });
     // A worker that was only told to stop says less than the one that failed.
     let failure = results.into_iter().filter_map(Result::err).min_by_key(|error| matches!(error, StoreError::Cancelled));

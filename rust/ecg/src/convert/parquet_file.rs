@@ -14,7 +14,7 @@ use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
 
 use crate::error::StoreError;
-use crate::store::files::{TemporaryFile, failed};
+use crate::store::files::{TemporaryFile, WrittenFile, failed};
 
 /// Rows that the writer holds in memory before it writes them out.
 const ROW_GROUP_ROWS: usize = 1 << 17;
@@ -51,9 +51,10 @@ impl TableWriter {
         self.writer.write(batch).map_err(|error| broken(&self.target, error))
     }
 
-    pub(crate) fn commit(self) -> Result<(), StoreError> {
+    /// Write what is still held back; the table has its name after a [`WrittenFile::commit`].
+    pub(crate) fn finish(self) -> Result<WrittenFile, StoreError> {
         let file = self.writer.into_inner().map_err(|error| broken(&self.target, error))?;
-        file.commit(&self.target)
+        Ok(WrittenFile::new(file, self.target))
     }
 }
 

@@ -95,7 +95,7 @@ impl Plan {
                 .map_err(|error| broken(&folder.plan(), error.into()))?;
             table.write(&batch)?;
         }
-        table.commit()?;
+        table.finish()?.commit()?;
         Ok(Self { files: listing.files, num_skipped: listing.num_skipped })
     }
 

@@ -15,6 +15,7 @@ use crate::convert::parquet_file::{TableReader, TableWriter, broken};
 use crate::error::{ParseError, StoreError};
 use crate::recording::{AcquiredAt, Measurements, QualityFlags, Recording, Sex};
 use crate::source::GoOn;
+use crate::store::files::{WrittenFile, remove_file};
 
 type ReadMeasurement = fn(&Measurements) -> Option<i32>;
 
@@ -99,7 +100,7 @@ impl Records {
     }
 
     /// Write the table and begin an empty one.
-    pub(crate) fn write(&mut self, target: &Path, temporary: &Path) -> Result<(), StoreError> {
+    pub(crate) fn write(&mut self, target: &Path, temporary: &Path) -> Result<WrittenFile, StoreError> {
         let mut columns: Vec<ArrayRef> = vec![
             Arc::new(self.row.finish()),
             Arc::new(self.ecg_file.finish()),
@@ -144,9 +145,10 @@ impl Rejected {
     }
 
     /// Write the table and begin an empty one; without a rejection there is no file, nor one of an earlier attempt.
-    pub(crate) fn write(&mut self, target: &Path, temporary: &Path) -> Result<(), StoreError> {
+    pub(crate) fn write(&mut self, target: &Path, temporary: &Path) -> Result<Option<WrittenFile>, StoreError> {
         if std::mem::take(&mut self.num_rows) == 0 {
-            return crate::store::files::remove_file(target);
+            remove_file(target)?;
+            return Ok(None);
         }
         let columns: Vec<ArrayRef> = vec![
             Arc::new(self.source.finish()),
@@ -155,7 +157,7 @@ impl Rejected {
             Arc::new(self.message.finish()),
             Arc::new(self.byte_offset.finish()),
         ];
-        write_table(&rejected_schema(), columns, target, temporary)
+        write_table(&rejected_schema(), columns, target, temporary).map(Some)
     }
 }
 
@@ -179,15 +181,15 @@ pub(crate) fn join_parts(
             records.write(&batch?)?;
         }
     }
-    rejected.commit()?;
-    records.commit()
+    rejected.finish()?.commit()?;
+    records.finish()?.commit()
 }
 
-fn write_table(schema: &Arc<Schema>, columns: Vec<ArrayRef>, target: &Path, temporary: &Path) -> Result<(), StoreError> {
+fn write_table(schema: &Arc<Schema>, columns: Vec<ArrayRef>, target: &Path, temporary: &Path) -> Result<WrittenFile, StoreError> {
     let batch = RecordBatch::try_new(Arc::clone(schema), columns).map_err(|error| broken(target, error.into()))?;
     let mut table = TableWriter::create(target.to_owned(), temporary, schema, Vec::new())?;
     table.write(&batch)?;
-    table.commit()
+    table.finish()
 }
 
 fn records_schema(keep_statements: bool) -> Arc<Schema> {

@@ -1,6 +1,7 @@
 //! One thread's work: a shard from its files to its place, with buffers that live as long as the thread.
 
 use std::ops::Range;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::convert::Request;
@@ -11,7 +12,7 @@ use crate::error::{ParseError, StoreError};
 use crate::recording::{QualityFlags, Recording, Signal};
 use crate::resample::Resampler;
 use crate::source;
-use crate::store::files::failed;
+use crate::store::files::{WrittenFile, failed};
 use crate::store::layout::{SHARD_ROWS, shard_path};
 use crate::store::{ChunkEncoder, ShardWriter};
 use crate::xml::{ParseOptions, Parser};
@@ -23,6 +24,23 @@ pub(crate) struct Counters {
     pub(crate) num_done: AtomicU64,
     pub(crate) num_rejected: AtomicU64,
     pub(crate) num_bytes: AtomicU64,
+}
+
+/// A shard whose files are written, and wait for the disk.
+pub(crate) struct WrittenShard {
+    chunks: ShardWriter,
+    target: PathBuf,
+    rejected: Option<WrittenFile>,
+    records: WrittenFile,
+}
+
+impl WrittenShard {
+    /// Bring the files to disk and give them their names; the record part, the last, marks the shard as done.
+    pub(crate) fn commit(self) -> Result<(), StoreError> {
+        self.chunks.finish(&self.target)?;
+        self.rejected.map_or(Ok(()), WrittenFile::commit)?;
+        self.records.commit()
+    }
 }
 
 pub(crate) struct Worker<'run> {
@@ -71,8 +89,8 @@ impl<'run> Worker<'run> {
         })
     }
 
-    /// Convert the files of `rows`; the record part, written last, marks the shard as done.
-    pub(crate) fn convert_shard(&mut self, shard: usize, rows: Range<usize>) -> Result<(), StoreError> {
+    /// Convert the files of `rows` and write what becomes of them.
+    pub(crate) fn convert_shard(&mut self, shard: usize, rows: Range<usize>) -> Result<WrittenShard, StoreError> {
         debug_assert!(rows.len() <= SHARD_ROWS, "rows of one shard");
         let mut writer = ShardWriter::create(self.folder.temporary().join(format!("shard-{shard:05}")))?;
         for row in rows {
@@ -97,9 +115,12 @@ impl<'run> Worker<'run> {
             self.counters.num_done.fetch_add(1, Ordering::Relaxed);
         }
         let temporary = self.folder.temporary();
-        writer.finish(&shard_path(&self.folder.group(), shard))?;
-        self.rejected.write(&self.folder.rejected_part(shard), temporary)?;
-        self.records.write(&self.folder.record_part(shard), temporary)
+        Ok(WrittenShard {
+            chunks: writer,
+            target: shard_path(&self.folder.group(), shard),
+            rejected: self.rejected.write(&self.folder.rejected_part(shard), temporary)?,
+            records: self.records.write(&self.folder.record_part(shard), temporary)?,
+        })
     }
 
     fn convert_file(&mut self, row: usize) -> Result<QualityFlags, ParseError> {

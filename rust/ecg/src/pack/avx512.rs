@@ -126,12 +126,6 @@ fn integrate(block: Block, carry: &mut __m512i) -> Block {
     counts
 }
 
-/// As [`portable::pack_lead`](super::portable::pack_lead), which needs no more than the compiler's own vectors.
-#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-pub(super) fn pack_lead(counts: &[i16], widths: &mut [u8], out: &mut Vec<u8>) {
-    super::portable::pack_lead(counts, widths, out);
-}
-
 /// As [`portable::lead`](super::portable::lead).
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
 pub(super) fn lead(mut blocks: LeadBlocks<'_>, out: &mut [i16]) {

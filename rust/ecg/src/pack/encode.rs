@@ -57,7 +57,7 @@ impl Encoder {
     pub fn encode_microvolts(&mut self, values: &[f32], num_leads: usize, out: &mut Vec<u8>) {
         assert!((1..=255).contains(&num_leads) && values.len().is_multiple_of(num_leads), "values of 1 to 255 leads x samples");
         let mut signal = std::mem::take(&mut self.recovered);
-        let packed = num_leads == NUM_LEADS && microvolts::recover(values, &mut signal) && self.try_pack(&signal, out);
+        let packed = num_leads == NUM_LEADS && microvolts::recover(self.simd, values, &mut signal) && self.try_pack(&signal, out);
         self.recovered = signal;
         if !packed {
             append_floats(values, num_leads, out);

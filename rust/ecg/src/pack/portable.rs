@@ -44,6 +44,12 @@ pub(super) fn limb_leads(blocks: [LeadBlocks<'_>; 2], gains: LimbGains, [x, y]: 
     }
     scale(x, gains.i, i);
     scale(y, gains.ii, ii);
+    derive(x, y, gains, [iii, avr, avl, avf]);
+}
+
+/// The four leads that follow from I and II.
+#[inline(always)]
+fn derive(x: &[i16], y: &[i16], gains: LimbGains, [iii, avr, avl, avf]: [&mut [f32]; 4]) {
     if gains.are_equal() {
         let half = gains.i * 0.5;
         combine(x, y, iii, |x, y| (y - x) as f32 * gains.i);
@@ -93,4 +99,57 @@ pub(super) fn pack_lead(counts: &[i16], widths: &mut [u8], out: &mut Vec<u8>) {
         *width = block::append(&block::differences(counts, previous), out);
         previous = counts.last().copied().unwrap_or(previous);
     }
+}
+
+/// The least step between neighbours, the least and the largest magnitude; steps and magnitudes of zero do not count as least.
+///
+/// Magnitudes are compared by their bits, whose order is that of the numbers and which the compiler compares in vectors; NaN is the largest
+/// of all.
+#[inline(always)]
+pub(super) fn steps(values: &[f32]) -> (f32, f32, f32) {
+    // Zero becomes the largest number, so that it is never the least.
+    let rank = |value: f32| value.abs().to_bits().wrapping_sub(1);
+    let pairs = values.iter().zip(values.get(1..).unwrap_or_default());
+    let least_step = pairs.fold(u32::MAX, |least, (a, b)| least.min(rank(b - a)));
+    let smallest = values.iter().fold(u32::MAX, |least, &value| least.min(rank(value)));
+    let largest = values.iter().fold(0, |most, value| most.max(value.abs().to_bits()));
+    let from_rank = |rank: u32| if rank == u32::MAX { f32::INFINITY } else { f32::from_bits(rank + 1) };
+    (from_rank(least_step), from_rank(smallest), f32::from_bits(largest))
+}
+
+/// Write `values` times `per_uv`, rounded; what is beyond 16 bits becomes some count or other.
+#[inline(always)]
+pub(super) fn round(values: &[f32], per_uv: f32, counts: &mut [i16]) {
+    // Among floats this large the next is one further, so adding it rounds, and the low bits are the integer in two's complement.
+    const ONE_APART: f32 = 12_582_912.0;
+    for (count, value) in counts.iter_mut().zip(values) {
+        *count = (value * per_uv + ONE_APART).to_bits() as i16;
+    }
+}
+
+/// Whether every value is its count times the gain, bit for bit.
+#[inline(always)]
+pub(super) fn are_scaled(counts: &[i16], lsb_uv: f32, values: &[f32]) -> bool {
+    let mut scaled = [0.0; BLOCK];
+    counts.chunks(BLOCK).zip(values.chunks(BLOCK)).all(|(counts, values)| {
+        scale(counts, lsb_uv, &mut scaled);
+        same_bits(&scaled, values)
+    })
+}
+
+/// Whether III, aVR, aVL and aVF are what follows from the counts of I and II, bit for bit.
+#[inline(always)]
+pub(super) fn follow(x: &[i16], y: &[i16], gains: LimbGains, derived: [&[f32]; 4]) -> bool {
+    let mut expected = [[0.0; BLOCK]; 4];
+    let blocks = x.chunks(BLOCK).zip(y.chunks(BLOCK)).enumerate();
+    blocks.into_iter().all(|(index, (x, y))| {
+        derive(x, y, gains, expected.each_mut().map(|lead| &mut lead[..]));
+        derived.iter().zip(&expected).all(|(lead, expected)| same_bits(expected, &lead[index * BLOCK..][..x.len()]))
+    })
+}
+
+/// Whether two slices begin with the same values, as far as the shorter one goes.
+#[inline(always)]
+fn same_bits(a: &[f32], b: &[f32]) -> bool {
+    a.iter().zip(b).fold(0, |different, (a, b)| different | (a.to_bits() ^ b.to_bits())) == 0
 }

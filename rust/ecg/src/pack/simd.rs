@@ -43,51 +43,6 @@ impl Simd {
         Self::available().next().unwrap_or(Self::PORTABLE)
     }
 
-    /// As [`portable::lead`].
-    pub(super) fn lead(self, blocks: LeadBlocks<'_>, out: &mut [i16]) {
-        match self.0 {
-            Level::Portable => portable::lead(blocks, out),
-            // SAFETY: a `Simd` of this level is made only by `available`, after the machine said that it has the features.
-            #[cfg(target_arch = "x86_64")]
-            Level::Avx2 => unsafe { avx2::lead(blocks, out) },
-            // SAFETY: as above.
-            #[cfg(target_arch = "x86_64")]
-            Level::Avx512 => unsafe { avx512::lead(blocks, out) },
-        }
-    }
-
-    /// As [`portable::lead_microvolts`].
-    pub(super) fn lead_microvolts(self, blocks: LeadBlocks<'_>, lsb_uv: f32, scratch: &mut [i16], out: &mut [f32]) {
-        match self.0 {
-            Level::Portable => portable::lead_microvolts(blocks, lsb_uv, scratch, out),
-            // SAFETY: as in `lead`.
-            #[cfg(target_arch = "x86_64")]
-            Level::Avx2 => unsafe { avx2::lead_microvolts(blocks, lsb_uv, scratch, out) },
-            // SAFETY: as in `lead`.
-            #[cfg(target_arch = "x86_64")]
-            Level::Avx512 => unsafe { avx512::lead_microvolts(blocks, lsb_uv, scratch, out) },
-        }
-    }
-
-    /// As [`portable::limb_leads`].
-    pub(super) fn limb_leads(
-        self,
-        blocks: [LeadBlocks<'_>; 2],
-        gains: LimbGains,
-        scratch: [&mut [i16]; 2],
-        out: [&mut [f32]; 6],
-    ) {
-        match self.0 {
-            Level::Portable => portable::limb_leads(blocks, gains, scratch, out),
-            // SAFETY: as in `lead`.
-            #[cfg(target_arch = "x86_64")]
-            Level::Avx2 => unsafe { avx2::limb_leads(blocks, gains, scratch, out) },
-            // SAFETY: as in `lead`.
-            #[cfg(target_arch = "x86_64")]
-            Level::Avx512 => unsafe { avx512::limb_leads(blocks, gains, scratch, out) },
-        }
-    }
-
     /// Make what `lead_microvolts` and `limb_leads` wrote visible to other threads in the usual way.
     pub(super) fn fence(self) {
         #[cfg(target_arch = "x86_64")]
@@ -96,43 +51,64 @@ impl Simd {
             unsafe { avx512::fence() }
         }
     }
-
-    /// As [`portable::pack_lead`].
-    pub(super) fn pack_lead(self, counts: &[i16], widths: &mut [u8], out: &mut Vec<u8>) {
-        match self.0 {
-            Level::Portable => portable::pack_lead(counts, widths, out),
-            // SAFETY: as in `lead`.
-            #[cfg(target_arch = "x86_64")]
-            Level::Avx2 => unsafe { avx2::pack_lead(counts, widths, out) },
-            // SAFETY: as in `lead`.
-            #[cfg(target_arch = "x86_64")]
-            Level::Avx512 => unsafe { avx512::pack_lead(counts, widths, out) },
-        }
-    }
 }
 
-/// The portable kernels, compiled for AVX2.
+/// Kernels of [`portable`], compiled once more for the features of a level.
 #[cfg(target_arch = "x86_64")]
-mod avx2 {
-    use super::{LeadBlocks, LimbGains, portable};
+macro_rules! compiled {
+    ($module:ident, $features:literal: $($name:ident($($argument:ident: $type:ty),*) $(-> $result:ty)?;)*) => {
+        mod $module {
+            #[allow(clippy::wildcard_imports, reason = "whatever the signatures name")]
+            use super::*;
 
-    #[target_feature(enable = "avx2")]
-    pub(super) fn lead(blocks: LeadBlocks<'_>, out: &mut [i16]) {
-        portable::lead(blocks, out);
-    }
+            $(#[target_feature(enable = $features)]
+            pub(super) fn $name($($argument: $type),*) $(-> $result)? {
+                portable::$name($($argument),*)
+            })*
+        }
+    };
+}
 
-    #[target_feature(enable = "avx2")]
-    pub(super) fn lead_microvolts(blocks: LeadBlocks<'_>, lsb_uv: f32, scratch: &mut [i16], out: &mut [f32]) {
-        portable::lead_microvolts(blocks, lsb_uv, scratch, out);
-    }
+/// Methods of [`Simd`] that call a kernel for its level; with AVX-512 that of the module named first.
+macro_rules! kernels {
+    ($($module:ident::$name:ident($($argument:ident: $type:ty),*) $(-> $result:ty)?;)*) => {
+        impl Simd {
+            $(#[doc = concat!("As [`portable::", stringify!($name), "`].")]
+            pub(super) fn $name(self, $($argument: $type),*) $(-> $result)? {
+                match self.0 {
+                    Level::Portable => portable::$name($($argument),*),
+                    // SAFETY: a `Simd` of this level is made only by `available`, after the machine said that it has the features.
+                    #[cfg(target_arch = "x86_64")]
+                    Level::Avx2 => unsafe { avx2::$name($($argument),*) },
+                    // SAFETY: as above.
+                    #[cfg(target_arch = "x86_64")]
+                    Level::Avx512 => unsafe { $module::$name($($argument),*) },
+                }
+            })*
+        }
 
-    #[target_feature(enable = "avx2")]
-    pub(super) fn limb_leads(blocks: [LeadBlocks<'_>; 2], gains: LimbGains, scratch: [&mut [i16]; 2], out: [&mut [f32]; 6]) {
-        portable::limb_leads(blocks, gains, scratch, out);
-    }
+        #[cfg(target_arch = "x86_64")]
+        compiled!(avx2, "avx2": $($name($($argument: $type),*) $(-> $result)?;)*);
+    };
+}
 
-    #[target_feature(enable = "avx2")]
-    pub(super) fn pack_lead(counts: &[i16], widths: &mut [u8], out: &mut Vec<u8>) {
-        portable::pack_lead(counts, widths, out);
-    }
+kernels! {
+    avx512::lead(blocks: LeadBlocks<'_>, out: &mut [i16]);
+    avx512::lead_microvolts(blocks: LeadBlocks<'_>, lsb_uv: f32, scratch: &mut [i16], out: &mut [f32]);
+    avx512::limb_leads(blocks: [LeadBlocks<'_>; 2], gains: LimbGains, scratch: [&mut [i16]; 2], out: [&mut [f32]; 6]);
+    wide::pack_lead(counts: &[i16], widths: &mut [u8], out: &mut Vec<u8>);
+    wide::steps(values: &[f32]) -> (f32, f32, f32);
+    wide::round(values: &[f32], per_uv: f32, counts: &mut [i16]);
+    wide::are_scaled(counts: &[i16], lsb_uv: f32, values: &[f32]) -> bool;
+    wide::follow(x: &[i16], y: &[i16], gains: LimbGains, derived: [&[f32]; 4]) -> bool;
+}
+
+#[cfg(target_arch = "x86_64")]
+compiled! {
+    wide, "avx512f,avx512bw,avx512vl":
+    pack_lead(counts: &[i16], widths: &mut [u8], out: &mut Vec<u8>);
+    steps(values: &[f32]) -> (f32, f32, f32);
+    round(values: &[f32], per_uv: f32, counts: &mut [i16]);
+    are_scaled(counts: &[i16], lsb_uv: f32, values: &[f32]) -> bool;
+    follow(x: &[i16], y: &[i16], gains: LimbGains, derived: [&[f32]; 4]) -> bool;
 }

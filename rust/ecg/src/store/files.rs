@@ -84,6 +84,27 @@ impl Drop for TemporaryFile {
     }
 }
 
+/// A file that is written, and has neither its name nor its safety yet.
+pub struct WrittenFile {
+    file: TemporaryFile,
+    target: PathBuf,
+}
+
+impl WrittenFile {
+    /// `file` is to be `target`.
+    pub const fn new(file: TemporaryFile, target: PathBuf) -> Self {
+        Self { file, target }
+    }
+
+    /// As [`TemporaryFile::commit`].
+    ///
+    /// # Errors
+    /// As [`TemporaryFile::commit`].
+    pub fn commit(self) -> Result<(), StoreError> {
+        self.file.commit(&self.target)
+    }
+}
+
 /// Make a folder and its parents.
 ///
 /// # Errors

@@ -1,8 +1,7 @@
 //! Rows in any order, decoded by a private pool of threads straight into the caller's buffer.
 
 use std::path::Path;
-
-use rayon::prelude::*;
+use std::sync::{Mutex, PoisonError};
 
 use crate::error::{PackError, StoreError};
 use crate::recording::STORE_SAMPLES;
@@ -15,6 +14,9 @@ pub const COUNT_LEADS: usize = 8;
 /// Values of a record as counts.
 pub const COUNT_VALUES: usize = COUNT_LEADS * STORE_SAMPLES;
 
+/// Records that a thread takes at a time: long enough that taking costs nothing, short enough that the threads end together.
+const TURN: usize = 4;
+
 /// Reads batches of rows from a finished store.
 ///
 /// All shard indexes lie in one table and all shards are mapped, so a row costs no system call. The threads belong to the process that
@@ -23,7 +25,8 @@ pub struct BatchReader {
     layout: Layout,
     shards: Vec<Option<MappedShard>>,
     places: Vec<Place>,
-    pool: Option<rayon::ThreadPool>,
+    /// The threads beside the caller's.
+    helpers: Option<rayon::ThreadPool>,
     owner: u32,
 }
 
@@ -43,17 +46,17 @@ impl BatchReader {
             0 => std::thread::available_parallelism().map_or(1, usize::from).min(8),
             chosen => chosen,
         };
-        let pool = match num_threads {
+        let helpers = match num_threads {
             1 => None,
             _ => Some(
                 rayon::ThreadPoolBuilder::new()
-                    .num_threads(num_threads)
+                    .num_threads(num_threads - 1)
                     .thread_name(|thread| format!("hfrisk-read-{thread}"))
                     .build()
                     .map_err(|error| StoreError::Threads(error.to_string()))?,
             ),
         };
-        Ok(Self { layout, shards, places, pool, owner: std::process::id() })
+        Ok(Self { layout, shards, places, helpers, owner: std::process::id() })
     }
 
     /// What the store's metadata says.
@@ -61,9 +64,9 @@ impl BatchReader {
         self.layout
     }
 
-    /// Threads that decode.
+    /// Threads that decode, the caller's own among them.
     pub fn num_threads(&self) -> usize {
-        self.pool.as_ref().map_or(1, rayon::ThreadPool::current_num_threads)
+        1 + self.helpers.as_ref().map_or(0, rayon::ThreadPool::current_num_threads)
     }
 
     /// Write float32 microvolts of `rows` into `out` (rows x 12 x 5000); a row without a recording becomes NaN.
@@ -83,15 +86,8 @@ impl BatchReader {
             }
             Some((chunk, path)) => decoder.microvolts(chunk, slot).map_err(|source| damaged(row, path, source)),
         };
-        let Some(pool) = &self.pool else {
-            let mut decoder = ChunkDecoder::new(self.layout.codec);
-            let mut records = rows.iter().zip(out.chunks_exact_mut(RECORD_VALUES));
-            return records.try_for_each(|(&row, slot)| one(&mut decoder, row, slot));
-        };
-        pool.install(|| {
-            let records = rows.par_iter().zip(out.par_chunks_exact_mut(RECORD_VALUES));
-            records.try_for_each_init(|| ChunkDecoder::new(self.layout.codec), |decoder, (&row, slot)| one(decoder, row, slot))
-        })
+        let records = rows.iter().zip(out.chunks_exact_mut(RECORD_VALUES));
+        self.share(records, |decoder, (&row, slot)| one(decoder, row, slot))
     }
 
     /// Write the counts of `rows` into `out` (rows x 8 x 5000) and the gains in microvolts a count into `lsb_uv` (rows x 8).
@@ -107,9 +103,8 @@ impl BatchReader {
         assert_eq!(out.len(), rows.len() * COUNT_VALUES, "output of rows x 8 x 5000");
         assert_eq!(lsb_uv.len(), rows.len() * COUNT_LEADS, "gains of rows x 8");
         self.check(rows)?;
-        let decoder = ChunkDecoder::new(self.layout.codec);
         let (gains, _) = lsb_uv.as_chunks_mut::<COUNT_LEADS>();
-        let one = |row: i64, slot: &mut [i16], gains: &mut [f32; COUNT_LEADS]| match self.chunk(row) {
+        let one = |decoder: &mut ChunkDecoder, row: i64, slot: &mut [i16], gains: &mut [f32; COUNT_LEADS]| match self.chunk(row) {
             None => {
                 slot.fill(0);
                 gains.fill(f32::NAN);
@@ -117,14 +112,42 @@ impl BatchReader {
             }
             Some((chunk, path)) => decoder.counts(chunk, slot, gains).map_err(|source| damaged(row, path, source)),
         };
-        let Some(pool) = &self.pool else {
-            let mut records = rows.iter().zip(out.chunks_exact_mut(COUNT_VALUES)).zip(gains);
-            return records.try_for_each(|((&row, slot), gains)| one(row, slot, gains));
+        let records = rows.iter().zip(out.chunks_exact_mut(COUNT_VALUES)).zip(gains);
+        self.share(records, |decoder, ((&row, slot), gains)| one(decoder, row, slot, gains))
+    }
+
+    /// Do `one` for every record, on the caller's thread and all helpers; the first failure met ends it.
+    ///
+    /// Whoever is free takes the next few records, so a helper that wakes late, or whose core is busy, delays nobody.
+    fn share<R: Send>(
+        &self,
+        records: impl Iterator<Item = R> + Send,
+        one: impl Fn(&mut ChunkDecoder, R) -> Result<(), StoreError> + Sync,
+    ) -> Result<(), StoreError> {
+        let mut decoder = ChunkDecoder::new(self.layout.codec);
+        let Some(helpers) = &self.helpers else {
+            return { records }.try_for_each(|record| one(&mut decoder, record));
         };
-        pool.install(|| {
-            let records = rows.par_iter().zip(out.par_chunks_exact_mut(COUNT_VALUES)).zip(gains);
-            records.try_for_each(|((&row, slot), gains)| one(row, slot, gains))
-        })
+        let (records, failure) = (Mutex::new(records), Mutex::new(None));
+        let work = |decoder: &mut ChunkDecoder| {
+            loop {
+                let few: Vec<R> = lock(&records).by_ref().take(TURN).collect();
+                if few.is_empty() || lock(&failure).is_some() {
+                    return;
+                }
+                if let Err(error) = few.into_iter().try_for_each(|record| one(decoder, record)) {
+                    lock(&failure).get_or_insert(error);
+                    return;
+                }
+            }
+        };
+        helpers.in_place_scope(|scope| {
+            for _ in 0..helpers.current_num_threads() {
+                scope.spawn(|_| work(&mut ChunkDecoder::new(self.layout.codec)));
+            }
+            work(&mut decoder);
+        });
+        failure.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(()), Err)
     }
 
     fn check(&self, rows: &[i64]) -> Result<(), StoreError> {
@@ -150,4 +173,9 @@ impl BatchReader {
 
 fn damaged(row: i64, path: &Path, source: PackError) -> StoreError {
     StoreError::Chunk { row: row as u64, path: path.to_owned(), source }
+}
+
+/// A panic on another thread leaves nothing half-done behind these locks.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

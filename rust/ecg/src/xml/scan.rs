@@ -5,10 +5,19 @@
 //! Nothing is ever resolved: a DOCTYPE is stepped over, entity declarations included. Every function moves forward only, so the time is
 //! linear in the file's size whatever stands in it.
 
-use memchr::{memchr, memmem};
+mod markup;
+mod words;
+
+use memchr::memmem;
 
 use crate::error::ParseError;
 use crate::xml::field::Field;
+use markup::markup_end;
+pub(crate) use markup::without_markup;
+use words::{angle_bracket, num_letters};
+
+/// Tags of a block to skip that are read before its end is searched for: preparing a search takes as long.
+const FEW_TAGS: usize = 24;
 
 /// One tag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +78,7 @@ impl<'a> Scanner<'a> {
     /// The next tag, with text, comments, CDATA, processing instructions and the DOCTYPE stepped over; `None` at the end of the bytes.
     pub(crate) fn next_tag(&mut self) -> Option<Tag<'a>> {
         loop {
-            let start = self.position + memchr(b'<', self.rest())?;
+            let start = self.position + angle_bracket(self.rest())?;
             let tag = match self.bytes.get(start + 1) {
                 Some(b'/') => self.close_tag(start),
                 Some(b'!' | b'?') => {
@@ -90,7 +99,9 @@ impl<'a> Scanner<'a> {
 
     fn name_at(&self, begin: usize) -> (&'a [u8], usize) {
         let tail = &self.bytes[begin..];
-        let length = tail.iter().position(|&byte| !IS_NAME[byte as usize]).unwrap_or(tail.len());
+        let letters = num_letters(tail);
+        let more = tail[letters..].iter().position(|&byte| !IS_NAME[byte as usize]);
+        let length = more.map_or(tail.len(), |more| letters + more);
         (&tail[..length], begin + length)
     }
 
@@ -146,7 +157,7 @@ impl<'a> Scanner<'a> {
         let field = |end: usize, has_markup: bool| Field::new(&self.bytes[begin..end], start, has_markup);
         loop {
             let truncated = ParseError::Truncated { element, offset: start as u64 };
-            let Some(found) = memchr(b'<', &self.bytes[at..]) else { return Err(truncated) };
+            let Some(found) = angle_bracket(&self.bytes[at..]) else { return Err(truncated) };
             at += found;
             let tail = &self.bytes[at..];
             match tail.get(1) {
@@ -179,6 +190,25 @@ impl<'a> Scanner<'a> {
     /// [`ParseError::Truncated`] when it is not closed.
     pub(crate) fn skip_block(&mut self, element: &'static str, start: usize) -> Result<(), ParseError> {
         let truncated = || ParseError::Truncated { element, offset: start as u64 };
+        let mut near = self.position;
+        for _ in 0..FEW_TAGS {
+            near += angle_bracket(&self.bytes[near..]).ok_or_else(truncated)? + 1;
+            match self.bytes.get(near) {
+                Some(b'!') => break,
+                Some(b'/') => {
+                    let closes = self.bytes[near + 1..].strip_prefix(element.as_bytes());
+                    match closes.map(<[u8]>::first) {
+                        Some(Some(b'>')) => {
+                            self.position = near + element.len() + 2;
+                            return Ok(());
+                        }
+                        Some(_) => break,
+                        None => {}
+                    }
+                }
+                _ => {}
+            }
+        }
         let mut close = [0_u8; 64];
         close[..2].copy_from_slice(b"</");
         close[2..2 + element.len()].copy_from_slice(element.as_bytes());
@@ -194,62 +224,6 @@ impl<'a> Scanner<'a> {
         }
         Err(truncated())
     }
-}
-
-/// The end of the comment, CDATA section, DOCTYPE or processing instruction that begins at `start`; the byte after `<` when it is none of
-/// them, `None` when it does not end.
-fn markup_end(bytes: &[u8], start: usize) -> Option<usize> {
-    let tail = &bytes[start..];
-    let after = |from: usize, end: &[u8]| memmem::find(&tail[from..], end).map(|at| start + from + at + end.len());
-    if tail.starts_with(b"<!--") {
-        after(4, b"-->")
-    } else if tail.starts_with(b"<![CDATA[") {
-        after(9, b"]]>")
-    } else if tail.starts_with(b"<?") {
-        after(2, b"?>")
-    } else if tail.starts_with(b"<!DOCTYPE") {
-        doctype_end(bytes, start + 9)
-    } else {
-        Some(start + 1)
-    }
-}
-
-/// The end of a DOCTYPE, internal subset included: quoted strings, comments and instructions may hold any bracket.
-fn doctype_end(bytes: &[u8], mut at: usize) -> Option<usize> {
-    let mut in_subset = false;
-    loop {
-        match *bytes.get(at)? {
-            quote @ (b'"' | b'\'') => at += 1 + memchr(quote, &bytes[at + 1..])?,
-            b'[' => in_subset = true,
-            b']' => in_subset = false,
-            b'>' if !in_subset => return Some(at + 1),
-            b'<' if bytes[at..].starts_with(b"<!--") || bytes[at..].starts_with(b"<?") => at = markup_end(bytes, at)? - 1,
-            _ => {}
-        }
-        at += 1;
-    }
-}
-
-/// A field's content without comments and instructions, CDATA unwrapped; a raw `<` stays.
-pub(crate) fn without_markup(raw: &[u8]) -> Vec<u8> {
-    let mut text = Vec::with_capacity(raw.len());
-    let mut at = 0;
-    while let Some(found) = memchr(b'<', &raw[at..]) {
-        text.extend_from_slice(&raw[at..at + found]);
-        at += found;
-        let end = match raw.get(at + 1) {
-            Some(b'!' | b'?') => markup_end(raw, at).unwrap_or(raw.len()),
-            _ => at + 1,
-        };
-        if end == at + 1 {
-            text.push(b'<');
-        } else if raw[at..].starts_with(b"<![CDATA[") {
-            text.extend_from_slice(raw[at + 9..end].strip_suffix(b"]]>").unwrap_or_default());
-        }
-        at = end;
-    }
-    text.extend_from_slice(&raw[at..]);
-    text
 }
 
 #[cfg(test)]
@@ -303,7 +277,13 @@ mod tests {
     }
 
     #[test]
-    fn cdata_is_unwrapped() {
-        assert_eq!(without_markup(b" <![CDATA[a<b]]> <!-- x -->c "), b" a<b c ");
+    fn a_block_of_many_tags_is_skipped_to_its_real_end() {
+        for num_tags in [FEW_TAGS - 2, FEW_TAGS, 3 * FEW_TAGS] {
+            let xml = format!("<m>{}<!-- </m> --><o/></m><n/>", "<o> </o>".repeat(num_tags));
+            let mut scanner = Scanner::new(xml.as_bytes(), 0);
+            assert!(scanner.next_tag().is_some());
+            assert_eq!(scanner.skip_block("m", 0), Ok(()));
+            assert_eq!(scanner.rest(), b"<n/>");
+        }
     }
 }

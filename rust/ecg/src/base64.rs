@@ -40,6 +40,7 @@ impl Avx512 {
     ///
     /// # Panics
     /// When `out` has no room for three bytes of every four characters: a mistake of the caller.
+    #[allow(clippy::unused_self, reason = "it is the proof that the kernels may run")]
     pub(crate) fn decode<'a>(
         self,
         text: &[u8],

@@ -175,7 +175,7 @@ mod tests {
         let num_padding = text.iter().rev().take(2).take_while(|&&byte| byte == b'=').count();
         text.truncate(text.len() - num_padding);
         let values: Vec<u8> = text.into_iter().map(sextet).collect::<Result<_, _>>()?;
-        if values.len() % 4 == 1 || (num_padding > 0 && values.len() % 4 == 0) {
+        if values.len() % 4 == 1 || (num_padding > 0 && values.len().is_multiple_of(4)) {
             return Err(NotBase64);
         }
         let mut bytes = Vec::new();

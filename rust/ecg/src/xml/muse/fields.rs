@@ -33,6 +33,7 @@ macro_rules! fields {
 }
 
 /// An element's name for messages; names are ASCII, and one that is not fails to compile.
+#[allow(clippy::panic, reason = "only the compiler runs it")]
 const fn as_text(name: &'static [u8]) -> &'static str {
     match std::str::from_utf8(name) {
         Ok(text) => text,

@@ -126,12 +126,13 @@ impl LeadFields<'_> {
 
     fn lsb_uv(&self, lead: Lead) -> Result<f32, ParseError> {
         let gain = self.gain.number("LeadAmplitudeUnitsPerBit")?.ok_or(ParseError::MissingGain { lead })?;
-        let unit_uv = match self.unit.text().to_ascii_uppercase().as_slice() {
-            b"" => return Err(ParseError::MissingGain { lead }),
-            b"MICROVOLTS" => 1.0,
-            b"MILLIVOLTS" => 1e3,
-            b"VOLTS" => 1e6,
-            _ => return Err(self.unit.invalid("LeadAmplitudeUnits", "MICROVOLTS, MILLIVOLTS or VOLTS")),
+        let unit = self.unit.text();
+        let unit_uv = match () {
+            () if unit.is_empty() => return Err(ParseError::MissingGain { lead }),
+            () if unit.eq_ignore_ascii_case(b"MICROVOLTS") => 1.0,
+            () if unit.eq_ignore_ascii_case(b"MILLIVOLTS") => 1e3,
+            () if unit.eq_ignore_ascii_case(b"VOLTS") => 1e6,
+            () => return Err(self.unit.invalid("LeadAmplitudeUnits", "MICROVOLTS, MILLIVOLTS or VOLTS")),
         };
         let lsb_uv = (gain * unit_uv) as f32;
         if lsb_uv.is_normal() {

@@ -1,7 +1,7 @@
 //! Counts to float32 microvolts, compiled for what the machine has.
 //!
 //! Outside `recording`, because choosing an instruction set and filling memory that nobody has zeroed are unsafe. Measured on one core of a
-//! Zen 5, a recording of 12 x 5000: 2.5 µs with AVX-512, 5 with SSE2; zeroing the 240 KB first would take as long again.
+//! Zen 5, a recording of 12 x 5000: 2 µs with AVX-512, 5 with SSE2; zeroing the 240 KB first would take as long again.
 
 #![allow(clippy::inline_always, reason = "the kernel is compiled once for each instruction set")]
 

@@ -2,8 +2,10 @@
 
 import base64
 import datetime as dt
+import gc
 import json
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import lxml.etree
@@ -133,3 +135,72 @@ def test_no_text_of_the_file_is_in_an_error_or_a_repr():
 def test_something_else_than_a_path_or_bytes_is_a_type_error():
     with pytest.raises(TypeError):
         hfrisk.parse(3)
+
+
+def test_a_recording_stays_as_it_is_when_others_are_parsed(content):
+    first = hfrisk.parse(content)
+    signal, measurements = first.signal.copy(), dict(first.measurements)
+    for seed in range(1, 4):
+        hfrisk.parse(muse_xml.muse_xml(muse_xml.random_leads(seed), measurements=(("QTInterval", seed),)))
+    assert np.array_equal(first.signal, signal)
+    assert first.measurements == measurements
+    assert first.measurements is first.measurements
+
+
+def test_options_and_buffers_of_one_call_do_not_reach_the_next(content):
+    wrong = muse_xml.muse_xml(muse_xml.random_leads(), crc=12345)
+    long = muse_xml.muse_xml(muse_xml.random_leads(1, num_samples=9000))
+    for _ in range(2):
+        with pytest.raises(hfrisk.ParseError):
+            hfrisk.parse(wrong, strict=True)
+        assert hfrisk.parse(wrong, keep_statements=False).statements == []
+        assert hfrisk.parse(long, native=True).signal.shape == (12, 9000)
+        assert "cut" in hfrisk.parse(long).flags
+        recording = hfrisk.parse(content)
+        assert (recording.statements, recording.flags) == (["Normal sinus rhythm"], frozenset())
+        assert np.array_equal(recording.signal, muse_xml.twelve_leads_uv(muse_xml.random_leads()))
+
+
+def test_files_of_any_order_of_sizes_are_read_whole(tmp_path):
+    path = tmp_path / "a.xml"
+    for num_samples in (5000, 20000, 4999, 5000, 20000):
+        content = muse_xml.muse_xml(muse_xml.random_leads(num_samples, num_samples=num_samples))
+        path.write_bytes(content)
+        assert np.array_equal(hfrisk.parse(path, native=True).signal, hfrisk.parse(content, native=True).signal)
+
+
+def test_threads_parse_side_by_side():
+    leads = [muse_xml.random_leads(seed) for seed in range(8)]
+    contents = [muse_xml.muse_xml(lead) for lead in leads]
+    expected = [muse_xml.twelve_leads_uv(lead) for lead in leads]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(hfrisk.parse, contents * 8))
+    assert all(np.array_equal(recording.signal, expected[number % 8]) for number, recording in enumerate(found))
+
+
+def test_parsing_may_begin_while_a_file_is_being_parsed(content):
+    other = muse_xml.muse_xml(muse_xml.random_leads(1))
+    inner = []
+
+    class Source:
+        def __fspath__(self):
+            inner.append(hfrisk.parse(other))
+            return "/absent"
+
+    def collect(phase, _info):
+        if phase == "stop":
+            inner.append(hfrisk.parse(other))
+
+    threshold = gc.get_threshold()
+    gc.callbacks.append(collect)
+    try:
+        gc.set_threshold(1, 1, 1)
+        outer = hfrisk.parse(content)
+        with pytest.raises(FileNotFoundError):
+            hfrisk.parse(Source())
+    finally:
+        gc.set_threshold(*threshold)
+        gc.callbacks.remove(collect)
+    assert np.array_equal(outer.signal, muse_xml.twelve_leads_uv(muse_xml.random_leads()))
+    assert all(np.array_equal(recording.signal, muse_xml.twelve_leads_uv(muse_xml.random_leads(1))) for recording in inner)
+    assert inner

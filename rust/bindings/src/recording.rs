@@ -1,36 +1,51 @@
 //! `parse` and `Recording`.
 
-use std::path::PathBuf;
+use std::cell::Cell;
+use std::path::{Path, PathBuf};
 
 use hfrisk_ecg::convert::measurements;
 use hfrisk_ecg::resample::Resampler;
 use hfrisk_ecg::xml::{ParseOptions, Parser};
-use hfrisk_ecg::{Lead, Measurements, NUM_LEADS, ParseError, QualityFlags, STORE_RATE_HZ, Sex, Signal, source};
-use numpy::{PyArray1, PyArray2, PyArrayMethods, PyUntypedArrayMethods};
+use hfrisk_ecg::{Lead, NUM_LEADS, ParseError, STORE_RATE_HZ, STORE_SAMPLES, Sex, Signal, source};
+use numpy::ndarray::Array2;
+use numpy::{PyArray2, PyUntypedArrayMethods};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDateTime, PyDict, PyFrozenSet, PyTuple};
 
 use crate::errors::parse_error;
 
-/// One ECG.
-#[pyclass(frozen, get_all, module = "hfrisk._core")]
+/// A thread keeps its buffers for its next file, unless a file larger than this has blown them up.
+const LARGEST_KEPT: usize = 4 << 20;
+
+thread_local! {
+    /// Taken out while in use: whatever Python code runs in between (a finalizer, say) and parses too finds nothing and makes its own.
+    static WORKSPACE: Cell<Option<Box<Workspace>>> = const { Cell::new(None) };
+}
+
+/// What reading one file needs, reused from file to file.
+#[derive(Default)]
+struct Workspace {
+    file: Vec<u8>,
+    parser: Parser,
+    recording: hfrisk_ecg::Recording,
+    resampler: Resampler,
+    resampled: Signal,
+}
+
+/// One ECG. What is cheap to keep and dear to build for Python is built when it is asked for.
+#[pyclass(frozen, module = "hfrisk._core")]
 pub(crate) struct Recording {
+    #[pyo3(get)]
     signal: Py<PyArray2<f32>>,
+    #[pyo3(get)]
     sampling_rate_hz: f64,
-    native_sampling_rate_hz: f64,
-    lead_names: Py<PyTuple>,
-    lsb_uv: Py<PyDict>,
-    acquired_at: Option<Py<PyDateTime>>,
-    age_years: Option<f32>,
-    sex: Option<&'static str>,
-    device: Option<String>,
-    dialect: &'static str,
-    measurements: Py<PyDict>,
-    original_measurements: Py<PyDict>,
-    statements: Vec<String>,
-    flags: Py<PyFrozenSet>,
-    payload_hash: u64,
-    num_leads_stored: u8,
+    /// All but the counts.
+    file: hfrisk_ecg::Recording,
+    lsb_uv: PyOnceLock<Py<PyDict>>,
+    measurements: PyOnceLock<Py<PyDict>>,
+    original_measurements: PyOnceLock<Py<PyDict>>,
 }
 
 #[pyfunction]
@@ -45,74 +60,151 @@ pub(crate) fn parse(
     let bytes = source.cast::<PyBytes>().ok().map(PyBytesMethods::as_bytes);
     let path = if bytes.is_none() { Some(source.extract::<PathBuf>()?) } else { None };
     let options = ParseOptions { strict, keep_statements, ..ParseOptions::default() };
-    let parsed = py.detach(|| read(bytes, path.as_deref(), options, native));
-    let (recording, flags, values) = parsed.map_err(|error| parse_error(py, &error, path.as_deref()))?;
-    let (num_samples, signal) = (values.len() / NUM_LEADS, recording.signal);
-    let lsb_uv = PyDict::new(py);
-    for (lead, gain) in signal.lead_set.leads().iter().zip(signal.lsb_uv) {
-        lsb_uv.set_item(lead.name(), gain)?;
+    let mut workspace = WORKSPACE.take().unwrap_or_default();
+    let parsed = py.detach(|| workspace.read(bytes, path.as_deref(), options, native));
+    // The header goes to Python, the counts stay to be overwritten.
+    let mut file = std::mem::take(&mut workspace.recording);
+    workspace.recording.signal.counts = std::mem::take(&mut file.signal.counts);
+    if bytes.unwrap_or(&workspace.file).len() <= LARGEST_KEPT {
+        WORKSPACE.set(Some(workspace));
     }
-    let acquired_at = recording.acquired_at;
-    let acquired_at =
-        acquired_at.map(|at| PyDateTime::new(py, at.year, at.month, at.day, at.hour, at.minute, at.second, 0, None));
+    let values = parsed.map_err(|error| parse_error(py, &error, path.as_deref()))?;
+    let shape = (NUM_LEADS, values.len() / NUM_LEADS);
+    let signal = Array2::from_shape_vec(shape, values).map_err(|error| PyValueError::new_err(error.to_string()))?;
     Ok(Recording {
-        signal: PyArray1::from_vec(py, values).reshape([NUM_LEADS, num_samples])?.unbind(),
-        sampling_rate_hz: if native { signal.sampling_rate_hz } else { f64::from(STORE_RATE_HZ) },
-        native_sampling_rate_hz: signal.sampling_rate_hz,
-        lead_names: PyTuple::new(py, Lead::ALL.iter().map(|lead| lead.name()))?.unbind(),
-        lsb_uv: lsb_uv.unbind(),
-        acquired_at: acquired_at.transpose()?.map(Bound::unbind),
-        age_years: recording.age_years,
-        sex: recording.sex.map(Sex::name),
-        device: recording.device,
-        dialect: recording.dialect.name(),
-        measurements: dict(py, &recording.measurements)?,
-        original_measurements: dict(py, &recording.original_measurements)?,
-        statements: recording.statements,
-        flags: PyFrozenSet::new(py, flags.names())?.unbind(),
-        payload_hash: recording.payload_hash,
-        num_leads_stored: recording.num_leads_stored,
+        signal: PyArray2::from_owned_array(py, signal).unbind(),
+        sampling_rate_hz: if native { file.signal.sampling_rate_hz } else { f64::from(STORE_RATE_HZ) },
+        file,
+        lsb_uv: PyOnceLock::new(),
+        measurements: PyOnceLock::new(),
+        original_measurements: PyOnceLock::new(),
     })
 }
 
-fn read(
-    bytes: Option<&[u8]>,
-    path: Option<&std::path::Path>,
-    options: ParseOptions,
-    native: bool,
-) -> Result<(hfrisk_ecg::Recording, QualityFlags, Vec<f32>), ParseError> {
-    let mut file = Vec::new();
-    if let Some(path) = path {
-        source::read_file(path, options.max_bytes, &mut file)?;
+impl Workspace {
+    /// Microvolts; the rest is in `recording`.
+    fn read(
+        &mut self,
+        bytes: Option<&[u8]>,
+        path: Option<&Path>,
+        options: ParseOptions,
+        native: bool,
+    ) -> Result<Vec<f32>, ParseError> {
+        let Self { file, parser, recording, resampler, resampled } = self;
+        if let Some(path) = path {
+            source::read_file(path, options.max_bytes, file)?;
+        }
+        parser.set_options(options);
+        parser.parse(bytes.unwrap_or(file), recording)?;
+        let signal = &recording.signal;
+        let is_stored = signal.num_samples == STORE_SAMPLES && signal.sampling_rate_hz == f64::from(STORE_RATE_HZ);
+        if native || is_stored {
+            return Ok(signal.to_microvolts());
+        }
+        recording.flags.insert(resampler.to_store(signal, resampled)?);
+        Ok(resampled.to_microvolts())
     }
-    let mut recording = hfrisk_ecg::Recording::default();
-    Parser::new(options).parse(bytes.unwrap_or(&file), &mut recording)?;
-    let (mut flags, mut resampled) = (recording.flags, Signal::default());
-    let signal = if native {
-        &recording.signal
-    } else {
-        flags.insert(Resampler::new().to_store(&recording.signal, &mut resampled)?);
-        &resampled
-    };
-    let mut values = vec![0.0; NUM_LEADS * signal.num_samples];
-    signal.write_microvolts(&mut values);
-    Ok((recording, flags, values))
 }
 
 #[pymethods]
 impl Recording {
+    #[getter]
+    fn native_sampling_rate_hz(&self) -> f64 {
+        self.file.signal.sampling_rate_hz
+    }
+
+    #[getter]
+    #[allow(clippy::unused_self, reason = "a property of every recording")]
+    fn lead_names<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        PyTuple::new(py, Lead::ALL.iter().map(|lead| lead.name()))
+    }
+
+    #[getter]
+    fn lsb_uv<'py>(&self, py: Python<'py>) -> PyResult<&Bound<'py, PyDict>> {
+        let Signal { lead_set, lsb_uv, .. } = &self.file.signal;
+        once(py, &self.lsb_uv, || lead_set.leads().iter().map(|lead| lead.name()).zip(*lsb_uv))
+    }
+
+    #[getter]
+    fn acquired_at<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyDateTime>>> {
+        let acquired_at = self.file.acquired_at;
+        acquired_at.map(|at| PyDateTime::new(py, at.year, at.month, at.day, at.hour, at.minute, at.second, 0, None)).transpose()
+    }
+
+    #[getter]
+    fn age_years(&self) -> Option<f32> {
+        self.file.age_years
+    }
+
+    #[getter]
+    fn sex(&self) -> Option<&'static str> {
+        self.file.sex.map(Sex::name)
+    }
+
+    #[getter]
+    fn device(&self) -> Option<&str> {
+        self.file.device.as_deref()
+    }
+
+    #[getter]
+    fn dialect(&self) -> &'static str {
+        self.file.dialect.name()
+    }
+
+    #[getter]
+    fn measurements<'py>(&self, py: Python<'py>) -> PyResult<&Bound<'py, PyDict>> {
+        once(py, &self.measurements, || measurements(&self.file.measurements))
+    }
+
+    #[getter]
+    fn original_measurements<'py>(&self, py: Python<'py>) -> PyResult<&Bound<'py, PyDict>> {
+        once(py, &self.original_measurements, || measurements(&self.file.original_measurements))
+    }
+
+    #[getter]
+    fn statements(&self) -> &[String] {
+        &self.file.statements
+    }
+
+    #[getter]
+    fn flags<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyFrozenSet>> {
+        PyFrozenSet::new(py, self.file.flags.names())
+    }
+
+    #[getter]
+    fn payload_hash(&self) -> u64 {
+        self.file.payload_hash
+    }
+
+    #[getter]
+    fn num_leads_stored(&self) -> u8 {
+        self.file.num_leads_stored
+    }
+
     fn __repr__(&self, py: Python<'_>) -> String {
         let num_samples = self.signal.bind(py).shape()[1];
-        let num_flags = self.flags.bind(py).len();
-        let Self { dialect, sampling_rate_hz, .. } = self;
-        format!("<Recording {dialect}: 12 leads x {num_samples} samples at {sampling_rate_hz} Hz, {num_flags} quality flags>")
+        let num_flags = self.file.flags.names().count();
+        let (dialect, rate_hz) = (self.file.dialect.name(), self.sampling_rate_hz);
+        format!("<Recording {dialect}: 12 leads x {num_samples} samples at {rate_hz} Hz, {num_flags} quality flags>")
     }
 }
 
-fn dict(py: Python<'_>, found: &Measurements) -> PyResult<Py<PyDict>> {
-    let values = PyDict::new(py);
-    for (name, value) in measurements(found) {
-        values.set_item(name, value)?;
-    }
-    Ok(values.unbind())
+/// The dictionary in `cell`, made of `items` the first time, so that it is the same object every time.
+fn once<'a, 'py, V, I>(
+    py: Python<'py>,
+    cell: &'a PyOnceLock<Py<PyDict>>,
+    items: impl FnOnce() -> I,
+) -> PyResult<&'a Bound<'py, PyDict>>
+where
+    V: IntoPyObject<'py>,
+    I: Iterator<Item = (&'static str, V)>,
+{
+    let made = cell.get_or_try_init(py, || {
+        let values = PyDict::new(py);
+        for (name, value) in items() {
+            values.set_item(name, value)?;
+        }
+        Ok::<_, PyErr>(values.unbind())
+    })?;
+    Ok(made.bind(py))
 }

@@ -19,9 +19,11 @@
 //!                              └ pool thread: …                                                                   ┘
 //! ```
 
+mod base64;
 pub mod convert;
 pub mod error;
 pub mod lead;
+mod microvolts;
 pub mod pack;
 pub mod recording;
 pub mod resample;

@@ -1,6 +1,7 @@
 //! What a file becomes: a [`Recording`] with its [`Signal`], measurements and quality flags.
 
 use crate::lead::Lead;
+use crate::microvolts;
 
 /// Sampling rate of the store, in hertz.
 pub const STORE_RATE_HZ: u32 = 500;
@@ -62,41 +63,12 @@ impl Signal {
     /// # Panics
     /// When `out` has another length: a mistake of the caller, not of the data.
     pub fn write_microvolts(&self, out: &mut [f32]) {
-        let n = self.num_samples;
-        assert_eq!(out.len(), NUM_LEADS * n, "output of 12 x num_samples");
-        for (index, lead) in self.lead_set.leads().iter().enumerate() {
-            let lsb = self.lsb_uv[index];
-            let slot = &mut out[lead.index() * n..(lead.index() + 1) * n];
-            for (value, &count) in slot.iter_mut().zip(self.lead(index)) {
-                *value = f32::from(count) * lsb;
-            }
-        }
-        if self.lead_set == LeadSet::Twelve {
-            return;
-        }
-        let (independent, derived) = out[..6 * n].split_at_mut(2 * n);
-        let (iii, derived) = derived.split_at_mut(n);
-        let (avr, derived) = derived.split_at_mut(n);
-        let (avl, avf) = derived.split_at_mut(n);
-        let (lsb_i, lsb_ii) = (self.lsb_uv[0], self.lsb_uv[1]);
-        if lsb_i.to_bits() == lsb_ii.to_bits() {
-            let half = lsb_i * 0.5;
-            for (t, (&x, &y)) in self.lead(0).iter().zip(self.lead(1)).enumerate() {
-                let (x, y) = (i32::from(x), i32::from(y));
-                iii[t] = (y - x) as f32 * lsb_i;
-                avr[t] = -(x + y) as f32 * half;
-                avl[t] = (2 * x - y) as f32 * half;
-                avf[t] = (2 * y - x) as f32 * half;
-            }
-        } else {
-            let (i, ii) = independent.split_at(n);
-            for (t, (&x, &y)) in i.iter().zip(ii).enumerate() {
-                iii[t] = y - x;
-                avr[t] = (x + y) * -0.5;
-                avl[t] = x - y * 0.5;
-                avf[t] = y - x * 0.5;
-            }
-        }
+        microvolts::write(self, out);
+    }
+
+    /// The same in a vector of its own.
+    pub fn to_microvolts(&self) -> Vec<f32> {
+        microvolts::collect(self)
     }
 }
 

@@ -49,14 +49,21 @@ pub fn list(sources: &[PathBuf], go_on: &mut GoOn<'_>) -> Result<Listing, StoreE
     Ok(listing)
 }
 
-/// Refill `buffer` with a whole file.
+/// Refill `buffer` with a whole file. Its old content is overwritten rather than cleared, so that a reused buffer is not zeroed again.
 ///
 /// # Errors
-/// When it cannot be read, is no regular file (a pipe would block), or is larger than `max_bytes`.
+/// When it cannot be read, is no regular file (a pipe would block), or is larger than `max_bytes`; `buffer` is then empty.
 pub fn read_file(path: &Path, max_bytes: u64, buffer: &mut Vec<u8>) -> Result<(), ParseError> {
-    buffer.clear();
+    let result = read_whole(path, max_bytes, buffer);
+    let length = result.as_ref().map_or(0, |&length| length);
+    buffer.truncate(length);
+    result.map(drop)
+}
+
+/// Read to the front of `buffer` and tell how much: four system calls for a file that keeps its size.
+fn read_whole(path: &Path, max_bytes: u64, buffer: &mut Vec<u8>) -> Result<usize, ParseError> {
     let unreadable = |error: &io::Error| ParseError::Unreadable { reason: reason(error, path) };
-    let file = open(path).map_err(|error| unreadable(&error))?;
+    let mut file = open(path).map_err(|error| unreadable(&error))?;
     let metadata = file.metadata().map_err(|error| unreadable(&error))?;
     if !metadata.is_file() {
         let reason = if metadata.is_dir() { "it is a folder" } else { "it is not a regular file" };
@@ -65,12 +72,26 @@ pub fn read_file(path: &Path, max_bytes: u64, buffer: &mut Vec<u8>) -> Result<()
     if metadata.len() > max_bytes {
         return Err(ParseError::TooLarge { bytes: metadata.len(), limit: max_bytes });
     }
-    buffer.reserve(metadata.len() as usize + 1);
-    file.take(max_bytes + 1).read_to_end(buffer).map_err(|error| unreadable(&error))?;
-    if buffer.len() as u64 > max_bytes {
-        return Err(ParseError::TooLarge { bytes: buffer.len() as u64, limit: max_bytes });
+    let stated = metadata.len() as usize;
+    let mut length = 0;
+    loop {
+        // One more byte than is expected: when it does not come, the end has been seen without asking again.
+        if buffer.len() <= length.max(stated) {
+            buffer.resize(length.max(stated) + length / 2 + 1, 0);
+        }
+        match file.read(&mut buffer[length..]) {
+            Ok(0) => return Ok(length),
+            Ok(found) => length += found,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(unreadable(&error)),
+        }
+        if length as u64 > max_bytes {
+            return Err(ParseError::TooLarge { bytes: length as u64, limit: max_bytes });
+        }
+        if length == stated && stated > 0 {
+            return Ok(length);
+        }
     }
-    Ok(())
 }
 
 /// The operating system's words without its number, so that the same cause reads the same.

@@ -75,6 +75,11 @@ impl Parser {
         Self { options, ..Self::default() }
     }
 
+    /// What the next files may be and keep.
+    pub const fn set_options(&mut self, options: ParseOptions) {
+        self.options = options;
+    }
+
     /// Parse one file's bytes into `recording`, whose buffers are reused. Offsets in errors count bytes of the file as given.
     ///
     /// # Errors

@@ -121,3 +121,27 @@ fn listing_can_be_stopped() {
     };
     assert!(matches!(source::list(&[folder.path().into()], stop_at_second), Err(StoreError::Cancelled)));
 }
+
+#[test]
+fn a_reused_buffer_holds_each_file_and_nothing_of_the_last() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.xml");
+    let mut buffer = Vec::new();
+    for length in [5000, 0, 1, 5000, 5001, 4999, 4999, 70_000, 3] {
+        let content: Vec<u8> = (0..length).map(|at| (at * 31 % 251) as u8).collect();
+        fs::write(&path, &content).unwrap();
+        read_file(&path, 1 << 20, &mut buffer).unwrap();
+        assert!(buffer == content, "{length} bytes");
+    }
+    read_file(&folder.path().join("absent"), 1 << 20, &mut buffer).unwrap_err();
+    assert!(buffer.is_empty());
+}
+
+/// The kernel states a size of 0 for its own files, which are read to their end all the same.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_file_that_states_no_size_is_read_to_its_end() {
+    let mut buffer = Vec::new();
+    read_file(Path::new("/proc/cpuinfo"), 1 << 24, &mut buffer).unwrap();
+    assert!(buffer.len() > 100 && buffer.starts_with(b"processor"), "{} bytes", buffer.len());
+}

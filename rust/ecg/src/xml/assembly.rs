@@ -4,14 +4,14 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::error::ParseError;
 use crate::lead::Lead;
-use crate::recording::{LeadSet, NUM_LEADS, QualityFlags, Recording};
+use crate::recording::{LeadSet, NUM_LEADS, QualityFlags, Recording, Signal};
 
 /// No surface ECG reaches this.
 const IMPLAUSIBLE_UV: f32 = 20_000.0;
 /// How far a stored limb lead may be from what I and II say, in counts: rounding and no more.
 const LIMB_TOLERANCE_COUNTS: i32 = 3;
 
-/// One lead's place in [`Assembly::bytes`].
+/// One lead's place in [`Assembly::counts`].
 #[derive(Clone, Copy, Debug)]
 struct Stored {
     begin: usize,
@@ -22,21 +22,25 @@ struct Stored {
 /// Collects the leads of one file, in canonical order; buffers are reused from file to file.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Assembly {
-    /// Little-endian counts of the stored leads, one after the other.
-    bytes: Vec<u8>,
+    /// Counts of the stored leads, one after the other up to `num_counts`; what follows is left from other files. Little-endian, as in the
+    /// payloads, until `finish`.
+    counts: Vec<i16>,
+    num_counts: usize,
     stored: [Option<Stored>; NUM_LEADS],
-    /// Counts of III, aVR, aVL, aVF, when the file stores them.
-    limb: Vec<i16>,
+    /// What the counts of the leads say.
+    flags: QualityFlags,
 }
 
 impl Assembly {
     /// Forget the last file.
     pub(crate) fn clear(&mut self) {
-        self.bytes.clear();
+        self.num_counts = 0;
         self.stored = [None; NUM_LEADS];
+        self.flags = QualityFlags::default();
     }
 
-    /// Append a lead, whose little-endian bytes `fill` appends. Leads must come in canonical order. Gives the bytes back for checking.
+    /// Append a lead of at most `room` bytes: `fill` writes its little-endian bytes to the front of what it is given and tells their number.
+    /// Leads must come in canonical order. Gives the bytes back for checking.
     ///
     /// # Errors
     /// What `fill` says, or [`ParseError::OddByteCount`].
@@ -44,18 +48,25 @@ impl Assembly {
         &mut self,
         lead: Lead,
         lsb_uv: f32,
-        fill: impl FnOnce(&mut Vec<u8>) -> Result<(), ParseError>,
+        room: usize,
+        fill: impl FnOnce(&mut [u8]) -> Result<usize, ParseError>,
     ) -> Result<&[u8], ParseError> {
-        let begin = self.bytes.len();
-        fill(&mut self.bytes)?;
-        let end = self.bytes.len();
-        if !(end - begin).is_multiple_of(2) {
-            return Err(ParseError::OddByteCount { lead, bytes: (end - begin) as u64 });
+        let begin = self.num_counts;
+        let most = begin + room.div_ceil(2);
+        if self.counts.len() < most {
+            self.counts.resize(most, 0);
         }
+        let num_bytes = fill(bytemuck::cast_slice_mut(&mut self.counts[begin..most]))?;
+        if !num_bytes.is_multiple_of(2) {
+            return Err(ParseError::OddByteCount { lead, bytes: num_bytes as u64 });
+        }
+        let end = begin + num_bytes / 2;
         if end > begin {
             self.stored[lead.index()] = Some(Stored { begin, end, lsb_uv });
+            self.num_counts = end;
+            self.flags.insert(judge(&self.counts[begin..end], lsb_uv));
         }
-        Ok(&self.bytes[begin..end])
+        Ok(bytemuck::cast_slice(&self.counts[begin..end]))
     }
 
     /// Fill the recording's signal, number of leads, hash, and the flags that follow from the samples.
@@ -72,30 +83,43 @@ impl Assembly {
                 return Err(ParseError::MissingLead { lead });
             }
         }
+        recording.flags.insert(self.flags);
         let num_samples = self.common_length(&mut recording.flags)?;
         recording.num_leads_stored = self.stored.iter().flatten().count() as u8;
-        recording.payload_hash = xxh3_64(&self.bytes);
-
+        let counts = &mut self.counts[..self.num_counts];
+        recording.payload_hash = xxh3_64(bytemuck::cast_slice(counts));
+        // Nothing to do on a little-endian machine, and compiled to nothing.
+        for count in counts {
+            *count = i16::from_le(*count);
+        }
         let signal = &mut recording.signal;
         signal.lead_set = LeadSet::Eight;
         signal.num_samples = num_samples;
         signal.sampling_rate_hz = sampling_rate_hz;
         signal.lsb_uv = [0.0; NUM_LEADS];
-        signal.counts.resize(Lead::INDEPENDENT.len() * num_samples, 0);
-        for (index, (lead, slot)) in Lead::INDEPENDENT.iter().zip(signal.counts.chunks_exact_mut(num_samples)).enumerate() {
-            if let Some(stored) = self.stored[lead.index()] {
-                signal.lsb_uv[index] = stored.lsb_uv;
-                recording.flags.insert(fill_counts(&self.bytes[stored.begin..stored.end], stored.lsb_uv, slot));
-            }
-        }
+        self.write_leads(&Lead::INDEPENDENT, signal);
         if usize::from(recording.num_leads_stored) > Lead::INDEPENDENT.len() {
-            self.add_limb_leads(recording);
+            self.check_limb_leads(recording);
         }
         Ok(())
     }
 
+    /// Copy the counts and gains of `leads` to the signal, completed with the last value.
+    fn write_leads(&self, leads: &[Lead], signal: &mut Signal) {
+        signal.counts.clear();
+        signal.counts.reserve(leads.len() * signal.num_samples);
+        for (index, lead) in leads.iter().enumerate() {
+            if let Some(stored) = self.stored[lead.index()] {
+                signal.lsb_uv[index] = stored.lsb_uv;
+                let counts = &self.counts[stored.begin..stored.end];
+                signal.counts.extend_from_slice(counts);
+                signal.counts.resize((index + 1) * signal.num_samples, counts.last().copied().unwrap_or(0));
+            }
+        }
+    }
+
     fn common_length(&self, flags: &mut QualityFlags) -> Result<usize, ParseError> {
-        let lengths = self.stored.iter().flatten().map(|stored| (stored.end - stored.begin) / 2);
+        let lengths = self.stored.iter().flatten().map(|stored| stored.end - stored.begin);
         let (shortest, longest) = lengths.fold((usize::MAX, 0), |(low, high), length| (low.min(length), high.max(length)));
         if longest - shortest > 1 {
             return Err(ParseError::MixedLengths { shortest: shortest as u32, longest: longest as u32 });
@@ -107,20 +131,18 @@ impl Assembly {
     }
 
     /// Check the stored ones of III, aVR, aVL, aVF against I and II, and keep all twelve if they say something else.
-    fn add_limb_leads(&mut self, recording: &mut Recording) {
+    fn check_limb_leads(&self, recording: &mut Recording) {
         let signal = &mut recording.signal;
-        let n = signal.num_samples;
-        let limb = Lead::ALL[2..6].iter().filter_map(|lead| self.stored[lead.index()].map(|stored| (*lead, stored)));
+        let limb = &Lead::ALL[2..6];
         let (mut num_limb, mut follow) = (0, true);
-        self.limb.resize(4 * n, 0);
-        for ((lead, stored), counts) in limb.zip(self.limb.chunks_exact_mut(n)) {
-            recording.flags.insert(fill_counts(&self.bytes[stored.begin..stored.end], stored.lsb_uv, counts));
+        for (&lead, stored) in limb.iter().filter_map(|lead| self.stored[lead.index()].map(|stored| (lead, stored))) {
+            let stored_counts = &self.counts[stored.begin..stored.end];
             let gains = [signal.lsb_uv[0], signal.lsb_uv[1], stored.lsb_uv];
             let deviation = if gains.iter().all(|gain| gain.to_bits() == gains[0].to_bits()) {
-                largest_deviation_in_half_counts(lead, signal.lead(0), signal.lead(1), counts)
+                largest_deviation_in_half_counts(lead, signal.lead(0), signal.lead(1), completed(stored_counts))
             } else {
                 follow = false;
-                largest_deviation_at_gains(lead, gains, signal.lead(0), signal.lead(1), counts)
+                largest_deviation_at_gains(lead, gains, signal.lead(0), signal.lead(1), completed(stored_counts))
             };
             follow &= deviation == 0;
             if deviation > 2 * LIMB_TOLERANCE_COUNTS {
@@ -128,30 +150,25 @@ impl Assembly {
             }
             num_limb += 1;
         }
-        if num_limb == 4 && !follow {
+        if num_limb == limb.len() && !follow {
             signal.lead_set = LeadSet::Twelve;
-            signal.counts.resize(NUM_LEADS * n, 0);
-            signal.counts.copy_within(2 * n..8 * n, 6 * n);
-            signal.counts[2 * n..6 * n].copy_from_slice(&self.limb);
-            for (lsb, stored) in signal.lsb_uv.iter_mut().zip(&self.stored) {
-                *lsb = stored.map_or(0.0, |stored| stored.lsb_uv);
-            }
+            self.write_leads(&Lead::ALL, signal);
         }
     }
 }
 
-/// Read little-endian counts into `counts`, completed with the last one, and judge them.
-fn fill_counts(bytes: &[u8], lsb_uv: f32, counts: &mut [i16]) -> QualityFlags {
-    let (pairs, _) = bytes.as_chunks::<2>();
-    let (head, tail) = counts.split_at_mut(pairs.len().min(counts.len()));
-    let (mut low, mut high) = (i16::MAX, i16::MIN);
-    for (count, &pair) in head.iter_mut().zip(pairs) {
-        *count = i16::from_le_bytes(pair);
-        low = low.min(*count);
-        high = high.max(*count);
-    }
-    tail.fill(head.last().copied().unwrap_or(0));
+/// Counts and then the last of them without end, as `write_leads` completes them.
+fn completed(counts: &[i16]) -> impl Iterator<Item = i16> {
+    counts.iter().copied().chain(std::iter::repeat(counts.last().copied().unwrap_or(0)))
+}
 
+/// What the counts of a lead, little-endian, say about it.
+fn judge(counts: &[i16], lsb_uv: f32) -> QualityFlags {
+    let (mut low, mut high) = (i16::MAX, i16::MIN);
+    for &count in counts {
+        low = low.min(i16::from_le(count));
+        high = high.max(i16::from_le(count));
+    }
     let mut flags = QualityFlags::default();
     if low == high {
         flags.insert(QualityFlags::FLAT_LEAD);
@@ -175,21 +192,21 @@ fn twice_derived(lead: Lead, x: i32, y: i32) -> i32 {
     }
 }
 
-fn largest_deviation_in_half_counts(lead: Lead, i: &[i16], ii: &[i16], stored: &[i16]) -> i32 {
+fn largest_deviation_in_half_counts(lead: Lead, i: &[i16], ii: &[i16], stored: impl Iterator<Item = i16>) -> i32 {
     let samples = i.iter().zip(ii).zip(stored);
     samples
-        .map(|((&x, &y), &count)| (2 * i32::from(count) - twice_derived(lead, i32::from(x), i32::from(y))).abs())
+        .map(|((&x, &y), count)| (2 * i32::from(count) - twice_derived(lead, i32::from(x), i32::from(y))).abs())
         .max()
         .unwrap_or(0)
 }
 
 /// The same where the gains differ, in halves of the stored lead's own counts, rounded up.
-fn largest_deviation_at_gains(lead: Lead, gains: [f32; 3], i: &[i16], ii: &[i16], stored: &[i16]) -> i32 {
+fn largest_deviation_at_gains(lead: Lead, gains: [f32; 3], i: &[i16], ii: &[i16], stored: impl Iterator<Item = i16>) -> i32 {
     let [gain_i, gain_ii, gain] = gains.map(f64::from);
     let (a, b) = (f64::from(twice_derived(lead, 1, 0)), f64::from(twice_derived(lead, 0, 1)));
     let samples = i.iter().zip(ii).zip(stored);
     let largest = samples
-        .map(|((&x, &y), &count)| {
+        .map(|((&x, &y), count)| {
             let expected = a * f64::from(x) * gain_i + b * f64::from(y) * gain_ii;
             (2.0 * f64::from(count) - expected / gain).abs()
         })

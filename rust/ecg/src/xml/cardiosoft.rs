@@ -230,9 +230,10 @@ impl<'a> Strip<'a> {
             if lsb_uv < 0.0 {
                 recording.flags.insert(QualityFlags::NEGATIVE_GAIN);
             }
-            let bytes = assembly.push(lead, lsb_uv, |bytes| {
+            let text = counts.text();
+            let bytes = assembly.push(lead, lsb_uv, integers::most_bytes(&text), |bytes| {
                 let invalid = |_| counts.invalid("WaveformData", integers::EXPECTED);
-                integers::decode(&counts.text(), Separator::Comma, bytes).map_err(invalid)
+                integers::decode(&text, Separator::Comma, bytes).map_err(invalid)
             })?;
             if self.num_samples.integer().is_some_and(|stated| stated != bytes.len() as i64 / 2) {
                 recording.flags.insert(QualityFlags::COUNT_MISMATCH);

@@ -20,7 +20,7 @@ pub(crate) struct Field<'a> {
 
 impl Default for Field<'_> {
     fn default() -> Self {
-        Self::new(&[], 0, false)
+        Self { raw: &[], offset: 0, has_markup: false, is_blank: true }
     }
 }
 

@@ -25,36 +25,39 @@ pub(crate) struct NotIntegers;
 /// What a list should be, for messages.
 pub(crate) const EXPECTED: &str = "a list of whole numbers from -32768 to 32767";
 
-/// Append the numbers of `text` to `out` as little-endian int16.
+/// The most bytes that the numbers of `text` take: a number has two characters at least, its separator included.
+pub(crate) const fn most_bytes(text: &[u8]) -> usize {
+    2 * (text.len() / 2 + 1)
+}
+
+/// Write the numbers of `text` to the front of `out` as little-endian int16 and tell how many bytes they take.
 ///
 /// # Errors
 /// [`NotIntegers`] for anything else than a number (a sign, then digits, leading zeros included), for a number of more than 16 bits, and
 /// for a wrong separator.
-pub(crate) fn decode(text: &[u8], separator: Separator, out: &mut Vec<u8>) -> Result<(), NotIntegers> {
+///
+/// # Panics
+/// When `out` is shorter than [`most_bytes`]: a mistake of the caller.
+pub(crate) fn decode(text: &[u8], separator: Separator, out: &mut [u8]) -> Result<usize, NotIntegers> {
     let text = text.trim_ascii();
-    let begin = out.len();
-    // A number takes two characters at least, its separator included.
-    out.resize(begin + 2 * (text.len() / 2 + 1), 0);
+    let (slots, _) = out[..most_bytes(text)].as_chunks_mut::<2>();
     let regular = match separator {
-        Separator::WhiteSpace => decode_regular::<false>(text, &mut out[begin..]),
-        Separator::Comma => decode_regular::<true>(text, &mut out[begin..]),
+        Separator::WhiteSpace => decode_regular::<false>(text, slots),
+        Separator::Comma => decode_regular::<true>(text, slots),
     };
-    if let Some(num_numbers) = regular {
-        out.truncate(begin + 2 * num_numbers);
-        return Ok(());
+    match regular {
+        Some(num_numbers) => Ok(2 * num_numbers),
+        None => decode_any(text, separator, slots).map(|num_numbers| 2 * num_numbers),
     }
-    out.truncate(begin);
-    decode_any(text, separator, out)
 }
 
 /// How many numbers there are, or `None` at the first thing that is not as usual: another separator than one that follows its number at
 /// once, more than five digits, or worse.
-fn decode_regular<const COMMA: bool>(text: &[u8], out: &mut [u8]) -> Option<usize> {
+fn decode_regular<const COMMA: bool>(text: &[u8], slots: &mut [[u8; 2]]) -> Option<usize> {
     // Control characters would pass for white space below.
     if text.iter().fold(false, |odd, &byte| odd | (byte < b' ' && !is_white(byte))) {
         return None;
     }
-    let (slots, _) = out.as_chunks_mut::<2>();
     let mut slots = slots.iter_mut();
     let num_slots = slots.len();
     let (mut num_commas, mut num_uncommaed) = (0, 0);
@@ -149,18 +152,24 @@ fn first_word(text: &[u8]) -> u64 {
 
 /// The same for any list, one number after the other.
 #[cold]
-fn decode_any(text: &[u8], separator: Separator, out: &mut Vec<u8>) -> Result<(), NotIntegers> {
-    if separator == Separator::WhiteSpace {
-        for number in text.split(|&byte| is_white(byte)).filter(|number| !number.is_empty()) {
-            out.extend_from_slice(&integer(number)?.to_le_bytes());
+fn decode_any(text: &[u8], separator: Separator, slots: &mut [[u8; 2]]) -> Result<usize, NotIntegers> {
+    let num_slots = slots.len();
+    let mut slots = slots.iter_mut();
+    let mut write = |number: &[u8]| {
+        let slot = slots.next().ok_or(NotIntegers)?;
+        *slot = integer(number)?.to_le_bytes();
+        Ok(())
+    };
+    match separator {
+        Separator::WhiteSpace => {
+            text.split(|&byte| is_white(byte)).filter(|number| !number.is_empty()).try_for_each(&mut write)?;
         }
-        return Ok(());
+        Separator::Comma => {
+            let text = text.strip_suffix(b",").unwrap_or(text);
+            text.split(|&byte| byte == b',').try_for_each(|number| write(trim_white(number)))?;
+        }
     }
-    let text = text.strip_suffix(b",").unwrap_or(text);
-    for number in text.split(|&byte| byte == b',') {
-        out.extend_from_slice(&integer(trim_white(number))?.to_le_bytes());
-    }
-    Ok(())
+    Ok(num_slots - slots.len())
 }
 
 fn integer(text: &[u8]) -> Result<i16, NotIntegers> {
@@ -193,10 +202,9 @@ mod tests {
     use super::*;
 
     fn numbers(text: &str, separator: Separator) -> Result<Vec<i16>, NotIntegers> {
-        let mut out = vec![9];
-        decode(text.as_bytes(), separator, &mut out)?;
-        assert_eq!(out[0], 9, "appends");
-        Ok(out[1..].as_chunks::<2>().0.iter().map(|&pair| i16::from_le_bytes(pair)).collect())
+        let mut out = vec![9; most_bytes(text.as_bytes())];
+        let num_bytes = decode(text.as_bytes(), separator, &mut out)?;
+        Ok(out[..num_bytes].as_chunks::<2>().0.iter().map(|&pair| i16::from_le_bytes(pair)).collect())
     }
 
     /// The rules once more, by the standard library.

@@ -6,12 +6,15 @@
 //! linear in the file's size whatever stands in it.
 
 mod element;
-
-use memchr::{memchr, memmem};
+mod markup;
+mod words;
 
 use crate::error::ParseError;
 use crate::xml::field::Field;
 pub(crate) use element::Element;
+use markup::markup_end;
+pub(crate) use markup::without_markup;
+use words::{angle_bracket, num_letters};
 
 /// One tag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,7 +75,7 @@ impl<'a> Scanner<'a> {
     /// The next tag, with text, comments, CDATA, processing instructions and the DOCTYPE stepped over; `None` at the end of the bytes.
     pub(crate) fn next_tag(&mut self) -> Option<Tag<'a>> {
         loop {
-            let start = self.position + memchr(b'<', self.rest())?;
+            let start = self.position + angle_bracket(self.rest())?;
             let tag = match self.bytes.get(start + 1) {
                 Some(b'/') => self.close_tag(start),
                 Some(b'!' | b'?') => {
@@ -93,7 +96,9 @@ impl<'a> Scanner<'a> {
 
     fn name_at(&self, begin: usize) -> (&'a [u8], usize) {
         let tail = &self.bytes[begin..];
-        let length = tail.iter().position(|&byte| !IS_NAME[byte as usize]).unwrap_or(tail.len());
+        let letters = num_letters(tail);
+        let more = tail[letters..].iter().position(|&byte| !IS_NAME[byte as usize]);
+        let length = more.map_or(tail.len(), |more| letters + more);
         (&tail[..length], begin + length)
     }
 
@@ -149,7 +154,7 @@ impl<'a> Scanner<'a> {
         let field = |end: usize, has_markup: bool| Field::new(&self.bytes[begin..end], start, has_markup);
         loop {
             let truncated = ParseError::Truncated { element, offset: start as u64 };
-            let Some(found) = memchr(b'<', &self.bytes[at..]) else { return Err(truncated) };
+            let Some(found) = angle_bracket(&self.bytes[at..]) else { return Err(truncated) };
             at += found;
             let tail = &self.bytes[at..];
             match tail.get(1) {
@@ -182,14 +187,18 @@ impl<'a> Scanner<'a> {
     /// [`ParseError::Truncated`] when it is not closed.
     pub(crate) fn skip_block(&mut self, element: &'static str, start: usize) -> Result<(), ParseError> {
         let truncated = || ParseError::Truncated { element, offset: start as u64 };
-        let mut close = [0_u8; 64];
-        close[..2].copy_from_slice(b"</");
-        close[2..2 + element.len()].copy_from_slice(element.as_bytes());
-        let end = self.position + memmem::find(self.rest(), &close[..2 + element.len()]).ok_or_else(truncated)?;
-        if memmem::find(&self.bytes[self.position..end], b"<!").is_none() {
-            self.position = end;
+        let rest = self.rest();
+        for at in memchr::memchr_iter(b'<', rest) {
+            match rest.get(at + 1) {
+                // A comment or CDATA section may hold what looks like a closing tag: from the beginning, tag by tag.
+                Some(b'!') => break,
+                Some(b'/') if rest[at + 2..].starts_with(element.as_bytes()) => {
+                    self.position += at;
+                    break;
+                }
+                _ => {}
+            }
         }
-        // Either right before the closing tag, or (a comment or CDATA section may hold what looks like one) tag by tag.
         while let Some(tag) = self.next_tag() {
             if matches!(tag, Tag::Close { name, .. } if name == element.as_bytes()) {
                 return Ok(());
@@ -197,62 +206,6 @@ impl<'a> Scanner<'a> {
         }
         Err(truncated())
     }
-}
-
-/// The end of the comment, CDATA section, DOCTYPE or processing instruction that begins at `start`; the byte after `<` when it is none of
-/// them, `None` when it does not end.
-fn markup_end(bytes: &[u8], start: usize) -> Option<usize> {
-    let tail = &bytes[start..];
-    let after = |from: usize, end: &[u8]| memmem::find(&tail[from..], end).map(|at| start + from + at + end.len());
-    if tail.starts_with(b"<!--") {
-        after(4, b"-->")
-    } else if tail.starts_with(b"<![CDATA[") {
-        after(9, b"]]>")
-    } else if tail.starts_with(b"<?") {
-        after(2, b"?>")
-    } else if tail.starts_with(b"<!DOCTYPE") {
-        doctype_end(bytes, start + 9)
-    } else {
-        Some(start + 1)
-    }
-}
-
-/// The end of a DOCTYPE, internal subset included: quoted strings, comments and instructions may hold any bracket.
-fn doctype_end(bytes: &[u8], mut at: usize) -> Option<usize> {
-    let mut in_subset = false;
-    loop {
-        match *bytes.get(at)? {
-            quote @ (b'"' | b'\'') => at += 1 + memchr(quote, &bytes[at + 1..])?,
-            b'[' => in_subset = true,
-            b']' => in_subset = false,
-            b'>' if !in_subset => return Some(at + 1),
-            b'<' if bytes[at..].starts_with(b"<!--") || bytes[at..].starts_with(b"<?") => at = markup_end(bytes, at)? - 1,
-            _ => {}
-        }
-        at += 1;
-    }
-}
-
-/// A field's content without comments and instructions, CDATA unwrapped; a raw `<` stays.
-pub(crate) fn without_markup(raw: &[u8]) -> Vec<u8> {
-    let mut text = Vec::with_capacity(raw.len());
-    let mut at = 0;
-    while let Some(found) = memchr(b'<', &raw[at..]) {
-        text.extend_from_slice(&raw[at..at + found]);
-        at += found;
-        let end = match raw.get(at + 1) {
-            Some(b'!' | b'?') => markup_end(raw, at).unwrap_or(raw.len()),
-            _ => at + 1,
-        };
-        if end == at + 1 {
-            text.push(b'<');
-        } else if raw[at..].starts_with(b"<![CDATA[") {
-            text.extend_from_slice(raw[at + 9..end].strip_suffix(b"]]>").unwrap_or_default());
-        }
-        at = end;
-    }
-    text.extend_from_slice(&raw[at..]);
-    text
 }
 
 #[cfg(test)]
@@ -306,7 +259,13 @@ mod tests {
     }
 
     #[test]
-    fn cdata_is_unwrapped() {
-        assert_eq!(without_markup(b" <![CDATA[a<b]]> <!-- x -->c "), b" a<b c ");
+    fn a_block_of_many_tags_is_skipped_to_its_real_end() {
+        for num_tags in [0, 1, 100] {
+            let xml = format!("<m>{}<!-- </m> --><o/></m><n/>", "<o> </o>".repeat(num_tags));
+            let mut scanner = Scanner::new(xml.as_bytes(), 0);
+            assert!(scanner.next_tag().is_some());
+            assert_eq!(scanner.skip_block("m", 0), Ok(()));
+            assert_eq!(scanner.rest(), b"<n/>");
+        }
     }
 }

@@ -131,14 +131,14 @@ impl<'a> SequenceSet<'a> {
             if scale_uv < 0.0 {
                 recording.flags.insert(QualityFlags::NEGATIVE_GAIN);
             }
-            assembly.push(lead, scale_uv as f32, |bytes| {
-                let begin = bytes.len();
+            let text = sequence.digits.text();
+            assembly.push(lead, scale_uv as f32, integers::most_bytes(&text), |bytes| {
                 let invalid = || sequence.digits.invalid("digits", integers::EXPECTED);
-                integers::decode(&sequence.digits.text(), Separator::WhiteSpace, bytes).map_err(|_| invalid())?;
+                let num_bytes = integers::decode(&text, Separator::WhiteSpace, bytes).map_err(|_| invalid())?;
                 if origin != 0 {
-                    add(origin, &mut bytes[begin..]).ok_or_else(invalid)?;
+                    add(origin, &mut bytes[..num_bytes]).ok_or_else(invalid)?;
                 }
-                Ok(())
+                Ok(num_bytes)
             })?;
         }
         assembly.finish(sampling_rate_hz, recording)

@@ -17,8 +17,9 @@ macro_rules! fields {
         impl<'a> $name<'a> {
             /// Read the child that was just opened, if it is one of ours; the first of several that is not blank counts.
             pub(super) fn read(&mut self, name: &[u8], start: usize, scanner: &mut Scanner<'a>) -> Result<(), ParseError> {
+                // Patterns of bytes become a tree of comparisons, where guards would be tried one after the other.
                 let (element, slot) = match name {
-                    $(_ if name == $element.as_bytes() => ($element, &mut self.$field),)*
+                    $($element => (const { as_text($element) }, &mut self.$field),)*
                     _ => return Ok(()),
                 };
                 let field = scanner.leaf(element, start)?;
@@ -31,54 +32,63 @@ macro_rules! fields {
     };
 }
 
+/// An element's name for messages; names are ASCII, and one that is not fails to compile.
+#[allow(clippy::panic, reason = "only the compiler runs it")]
+const fn as_text(name: &'static [u8]) -> &'static str {
+    match std::str::from_utf8(name) {
+        Ok(text) => text,
+        Err(_) => panic!("the name of an element is ASCII"),
+    }
+}
+
 fields! {
     /// Of `PatientDemographics`: nothing that names the person.
-    Demographics { age = "PatientAge", age_units = "AgeUnits", gender = "Gender" }
+    Demographics { age = b"PatientAge", age_units = b"AgeUnits", gender = b"Gender" }
 }
 
 fields! {
     /// Of `TestDemographics`.
-    Acquisition { device = "AcquisitionDevice", time = "AcquisitionTime", date = "AcquisitionDate" }
+    Acquisition { device = b"AcquisitionDevice", time = b"AcquisitionTime", date = b"AcquisitionDate" }
 }
 
 fields! {
     /// Of `RestingECGMeasurements` and `OriginalRestingECGMeasurements`.
     MeasurementFields {
-        ventricular_rate = "VentricularRate",
-        atrial_rate = "AtrialRate",
-        pr_interval = "PRInterval",
-        qrs_duration = "QRSDuration",
-        qt_interval = "QTInterval",
-        qtc_interval = "QTCorrected",
-        p_axis = "PAxis",
-        r_axis = "RAxis",
-        t_axis = "TAxis",
+        ventricular_rate = b"VentricularRate",
+        atrial_rate = b"AtrialRate",
+        pr_interval = b"PRInterval",
+        qrs_duration = b"QRSDuration",
+        qt_interval = b"QTInterval",
+        qtc_interval = b"QTCorrected",
+        p_axis = b"PAxis",
+        r_axis = b"RAxis",
+        t_axis = b"TAxis",
     }
 }
 
 fields! {
     /// Of `Waveform`, its leads aside.
-    WaveformFields { kind = "WaveformType", sample_base = "SampleBase", sample_exponent = "SampleExponent" }
+    WaveformFields { kind = b"WaveformType", sample_base = b"SampleBase", sample_exponent = b"SampleExponent" }
 }
 
 fields! {
     /// Of `LeadData`.
     LeadFields {
-        byte_count = "LeadByteCountTotal",
-        time_offset = "LeadTimeOffset",
-        sample_count = "LeadSampleCountTotal",
-        gain = "LeadAmplitudeUnitsPerBit",
-        unit = "LeadAmplitudeUnits",
-        id = "LeadID",
-        first_sample_offset = "LeadOffsetFirstSample",
-        baseline = "FirstSampleBaseline",
-        sample_size = "LeadSampleSize",
-        lead_off = "LeadOff",
-        baseline_sway = "BaselineSway",
-        mains_noise = "ExcessiveACNoise",
-        muscle_noise = "MuscleNoise",
-        crc32 = "LeadDataCRC32",
-        payload = "WaveFormData",
+        byte_count = b"LeadByteCountTotal",
+        time_offset = b"LeadTimeOffset",
+        sample_count = b"LeadSampleCountTotal",
+        gain = b"LeadAmplitudeUnitsPerBit",
+        unit = b"LeadAmplitudeUnits",
+        id = b"LeadID",
+        first_sample_offset = b"LeadOffsetFirstSample",
+        baseline = b"FirstSampleBaseline",
+        sample_size = b"LeadSampleSize",
+        lead_off = b"LeadOff",
+        baseline_sway = b"BaselineSway",
+        mains_noise = b"ExcessiveACNoise",
+        muscle_noise = b"MuscleNoise",
+        crc32 = b"LeadDataCRC32",
+        payload = b"WaveFormData",
     }
 }
 

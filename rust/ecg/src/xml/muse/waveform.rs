@@ -6,6 +6,7 @@ use crate::recording::{NUM_LEADS, QualityFlags, Recording};
 use crate::xml::field::Field;
 use crate::xml::muse::children;
 use crate::xml::muse::fields::{LeadFields, WaveformFields};
+use crate::xml::payload::most_bytes;
 use crate::xml::scan::{Scanner, Tag};
 use crate::xml::{ParseOptions, Workspace};
 
@@ -103,9 +104,10 @@ impl<'a> Waveform<'a> {
             let Some(fields) = self.leads[lead.index()].filter(|fields| !fields.payload.is_blank()) else { continue };
             fields.check_sample_size(lead)?;
             let lsb_uv = fields.lsb_uv(lead)?;
-            let bytes = assembly.push(lead, lsb_uv, |bytes| {
+            let text = fields.payload.text();
+            let bytes = assembly.push(lead, lsb_uv, most_bytes(&text), |bytes| {
                 let error = ParseError::InvalidBase64 { lead, offset: fields.payload.offset as u64 };
-                payload.decode(&fields.payload.text(), bytes).map_err(|_| error)
+                payload.decode(&text, bytes).map_err(|_| error)
             })?;
             recording.flags.insert(fields.marks());
             recording.flags.insert(fields.verify(lead, bytes, options)?);
@@ -124,12 +126,13 @@ impl LeadFields<'_> {
 
     fn lsb_uv(&self, lead: Lead) -> Result<f32, ParseError> {
         let gain = self.gain.number("LeadAmplitudeUnitsPerBit")?.ok_or(ParseError::MissingGain { lead })?;
-        let unit_uv = match self.unit.text().to_ascii_uppercase().as_slice() {
-            b"" => return Err(ParseError::MissingGain { lead }),
-            b"MICROVOLTS" => 1.0,
-            b"MILLIVOLTS" => 1e3,
-            b"VOLTS" => 1e6,
-            _ => return Err(self.unit.invalid("LeadAmplitudeUnits", "MICROVOLTS, MILLIVOLTS or VOLTS")),
+        let unit = self.unit.text();
+        let unit_uv = match () {
+            () if unit.is_empty() => return Err(ParseError::MissingGain { lead }),
+            () if unit.eq_ignore_ascii_case(b"MICROVOLTS") => 1.0,
+            () if unit.eq_ignore_ascii_case(b"MILLIVOLTS") => 1e3,
+            () if unit.eq_ignore_ascii_case(b"VOLTS") => 1e6,
+            () => return Err(self.unit.invalid("LeadAmplitudeUnits", "MICROVOLTS, MILLIVOLTS or VOLTS")),
         };
         let lsb_uv = (gain * unit_uv) as f32;
         if lsb_uv.is_normal() {

@@ -93,9 +93,12 @@ impl Leads {
         for lead in Lead::ALL {
             let counts = self.get(lead);
             let kept = &counts[..counts.len().min(num_samples)];
-            assembly.push(lead, lsb_uv, |bytes| {
-                bytes.extend(kept.iter().flat_map(|count| count.to_le_bytes()));
-                Ok(())
+            assembly.push(lead, lsb_uv, 2 * kept.len(), |bytes| {
+                let (slots, _) = bytes.as_chunks_mut::<2>();
+                for (slot, count) in slots.iter_mut().zip(kept) {
+                    *slot = count.to_le_bytes();
+                }
+                Ok(2 * kept.len())
             })?;
         }
         Ok(())

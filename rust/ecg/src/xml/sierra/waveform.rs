@@ -4,7 +4,7 @@ use crate::error::ParseError;
 use crate::lead::Lead;
 use crate::recording::{QualityFlags, Recording};
 use crate::xml::field::Field;
-use crate::xml::payload::PayloadDecoder;
+use crate::xml::payload::{PayloadDecoder, most_bytes};
 use crate::xml::scan::{Element, Scanner};
 use crate::xml::sierra::fields::SignalFields;
 use crate::xml::sierra::leads::Leads;
@@ -112,7 +112,11 @@ impl<'a> Waveform<'a> {
         let names = self.names(signal)?;
         let bytes = leads.begin(|bytes| {
             let error = ParseError::InvalidBase64 { lead: Lead::I, offset: self.payload.offset as u64 };
-            payload.decode(&self.payload.text(), bytes).map_err(|_| error)
+            let text = self.payload.text();
+            bytes.resize(most_bytes(&text), 0);
+            let num_bytes = payload.decode(&text, bytes).map_err(|_| error)?;
+            bytes.truncate(num_bytes);
+            Ok(())
         })?;
 
         let mut flags = QualityFlags::default();

@@ -120,7 +120,7 @@ fn leads() -> Vec<Row> {
     vec![
         ("ten seconds only", ten_seconds, Kept(&[])),
         ("fifteen leads", fifteen, Kept(&[F::CUT, F::EXTRA_LEADS])),
-        ("sixteen channels", sierra(|file| file.leads.extend(vec![extra("x"); 4])), Kept(&[F::CUT, F::EXTRA_LEADS])),
+        ("sixteen channels, four of them without a name", sierra(|file| file.leads.extend(vec![extra("x"); 4])), Kept(&[F::CUT])),
         ("V6 missing", relabelled("I II III aVR aVL aVF V1 V2 V3 V4 V5", |leads| drop(leads.pop())), Rejected("missing_lead")),
         (
             "I missing",

@@ -153,9 +153,7 @@ impl<'a> Waveform<'a> {
                 flags.insert(QualityFlags::COUNT_MISMATCH);
             }
         }
-        if !rest.is_empty() {
-            flags.insert(QualityFlags::EXTRA_LEADS);
-        }
+        // What is left are channels without a name: carts write sixteen whatever is connected. They are no leads.
         leads.end(bytes);
         if is_packed {
             leads.undo_prediction()?;

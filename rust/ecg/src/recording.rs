@@ -88,6 +88,9 @@ pub enum Dialect {
 }
 
 impl Dialect {
+    /// Every dialect that is read.
+    pub const ALL: [Self; 4] = [Self::Muse, Self::Aecg, Self::CardioSoft, Self::Sierra];
+
     /// Name as in the column `dialect`.
     pub const fn name(self) -> &'static str {
         match self {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::error::StoreError;
 use crate::lead::Lead;
-use crate::recording::{NUM_LEADS, STORE_RATE_HZ, STORE_SAMPLES};
+use crate::recording::{Dialect, NUM_LEADS, STORE_RATE_HZ, STORE_SAMPLES};
 use crate::store::codec::Codec;
 use crate::store::files::{TemporaryFile, failed};
 
@@ -112,7 +112,7 @@ impl Layout {
                 "units": "µV",
                 "sampling_rate_hz": STORE_RATE_HZ,
                 "leads": leads,
-                "source_dialects": ["muse"],
+                "source_dialects": Dialect::ALL.map(Dialect::name),
                 "created_by": concat!("hfrisk ", env!("CARGO_PKG_VERSION")),
                 "fill_rows": "a row without a recording reads as NaN; records.parquet lists the rows that have one",
             },

@@ -1,11 +1,14 @@
 """The commands as a stranger meets them: wrong input gives one sentence and a hint, never a traceback."""
 
+import importlib
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from hfrisk.errors import exit_on_error
 
 ROOT = Path(__file__).parent.parent
 
@@ -75,6 +78,18 @@ def test_a_plot_of_something_else_is_refused(tmp_path):
     other.write_text("no ECG", encoding="utf-8")
     assert_user_error(hfrisk("plot", other, "-o", tmp_path / "ecg.png"), "notes.xml")
     assert not (tmp_path / "ecg.png").exists()
+
+
+def test_a_package_that_is_not_installed_is_named(capsys):
+    with pytest.raises(SystemExit) as stopped, exit_on_error():
+        importlib.import_module("a_package_that_nobody_has.inner")
+    assert stopped.value.code == 1
+    assert "`a_package_that_nobody_has`" in capsys.readouterr().err
+
+
+def test_a_missing_module_of_our_own_is_our_mistake_and_no_message_for_users():
+    with pytest.raises(ModuleNotFoundError), exit_on_error():
+        importlib.import_module("hfrisk.a_module_that_is_not_there")
 
 
 def loaded_modules(statement: str) -> set[str]:

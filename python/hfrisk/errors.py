@@ -69,6 +69,12 @@ def exit_on_error() -> Iterator[None]:
         where = f" `{error.filename}`" if error.filename else ""
         report_error(f"{error.strerror or error}{where}", "check the path, its permissions and the space on its disk")
         raise SystemExit(1) from None
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package in {"", "hfrisk"}:
+            raise
+        report_error(f"this command needs the package `{package}`, which is not installed", f"pip install {package}")
+        raise SystemExit(1) from None
     except KeyboardInterrupt:
         report_error("interrupted", None)
         raise SystemExit(130) from None

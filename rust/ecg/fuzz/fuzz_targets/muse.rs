@@ -1,0 +1,6 @@
+//! GE MUSE `RestingECG`.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|input: &[u8]| hfrisk_ecg_fuzz::parse(b"<RestingECG>", input));

@@ -149,3 +149,10 @@ fn no_error_and_no_recording_holds_a_name_or_a_number_of_the_person() {
         assert!(!said.contains("Hong") && !said.contains("00112233"), "{name}: {said}");
     }
 }
+
+#[test]
+fn the_payload_hash_is_xxh3_of_the_little_endian_counts() {
+    let recording = parse(&muse(|_| {})).unwrap();
+    let bytes: Vec<u8> = recording.signal.counts.iter().flat_map(|count| count.to_le_bytes()).collect();
+    assert_eq!(recording.payload_hash, xxhash_rust::xxh3::xxh3_64(&bytes));
+}

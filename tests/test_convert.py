@@ -197,6 +197,15 @@ def test_a_disk_that_takes_no_more_leaves_nothing_under_a_final_name(folder, out
     assert run(folder, out, "--codec", "none").returncode == 0
 
 
+@pytest.fixture
+def listening():
+    """Children hear Ctrl-C even where this process was started in the background, which ignores it and has its children ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("listening")
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
 def test_ctrl_c_stops_at_once_and_the_same_command_continues(tmp_path, out):
     folder = tmp_path / "many"

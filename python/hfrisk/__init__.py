@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from hfrisk.convert import Recording, __version__, parse
     from hfrisk.errors import ConfigError, DatabaseError, DataError, HfriskError, ParseError, StoreError
+    from hfrisk.predict import Predictor
     from hfrisk.store import EcgStore
     from hfrisk.store import open_store as open  # noqa: A004
 
@@ -21,6 +22,7 @@ __all__ = [
     "EcgStore",
     "HfriskError",
     "ParseError",
+    "Predictor",
     "Recording",
     "StoreError",
     "__version__",
@@ -30,6 +32,7 @@ __all__ = [
 
 _HOMES = {
     "EcgStore": ("hfrisk.store", "EcgStore"),
+    "Predictor": ("hfrisk.predict", "Predictor"),
     "Recording": ("hfrisk.convert", "Recording"),
     "__version__": ("hfrisk.convert", "__version__"),
     "open": ("hfrisk.store", "open_store"),

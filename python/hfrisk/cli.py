@@ -87,6 +87,26 @@ def report(
 
 
 @app.command()
+def predict(
+    model: Annotated[Path, typer.Argument(help="hf_risk_model.pth of a run.")],
+    sources: Annotated[list[Path], typer.Argument(help="What `hfrisk convert` takes, or a store.", metavar="SOURCE")],
+    *,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Table to write: .csv or .parquet.")],
+    tabular: Annotated[Path | None, typer.Option(help="CSV of features by person_id or ecg_file.")] = None,
+    registry: Annotated[Path | None, typer.Option(help="Folder of metadata files *.csv.csv, which say whose an ECG is.")] = None,
+    device: Annotated[str, typer.Option(help="`auto` takes CUDA when there is one.")] = "auto",
+    threads: Annotated[int, typer.Option(min=0, help="Threads that convert and decode; 0 takes one a core.")] = 0,
+) -> None:
+    """Give the risk of every recording, straight from XML, zip archives or a store."""
+    with exit_on_error():
+        from hfrisk import predict as module  # noqa: PLC0415
+
+        table = module.run(model, sources, out, tabular=tabular, registry=registry, device=device, num_threads=threads)
+        num_rejected = table["rejection"].count()
+        typer.echo(f"{table.height - num_rejected:,} recordings predicted, {num_rejected:,} files rejected: {out}", err=True)
+
+
+@app.command()
 def plot(
     source: Annotated[Path, typer.Argument(help="An ECG XML file, or a store.")],
     row: Annotated[int | None, typer.Argument(help="Row of the store.")] = None,

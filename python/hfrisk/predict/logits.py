@@ -1,4 +1,4 @@
-"""Apply a trained model: rows of the store and comorbidities in, logits out."""
+"""Logits of a model over rows of a store."""
 
 from __future__ import annotations
 

@@ -1,0 +1,167 @@
+"""`hfrisk predict MODEL SOURCE...`: one row of risk for every file, straight from XML, zip archives, or a store.
+
+Files pass through the same conversion as for training, into a temporary store beside the output, so what a model sees does not depend on
+the way by which a recording came, and memory stays bounded whatever their number.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import signal
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+import hfrisk
+from hfrisk.convert import convert
+from hfrisk.errors import ConfigError, DataError
+from hfrisk.outputs import Outputs
+from hfrisk.predict.predictor import Predictor
+from hfrisk.records import FLAGS, read_rejected
+from hfrisk.registry import read_registry
+from hfrisk.tabular import read_tabular
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from hfrisk.store import EcgStore
+
+TEMPORARY = ".hfrisk-predict-"
+"""How the folder of a prediction under way begins; `hfrisk doctor` looks for left ones."""
+COLUMNS = ("source", "ecg_file", "person_id", "acquired_at", "risk", "flags", "rejection")
+
+
+def run(
+    model: Path,
+    sources: Sequence[Path],
+    output: Path,
+    *,
+    tabular: Path | None = None,
+    registry: Path | None = None,
+    device: str = "auto",
+    num_threads: int = 0,
+) -> pl.DataFrame:
+    """Predict every recording of the sources and write one row a file.
+
+    Args:
+        model: A `hf_risk_model.pth`.
+        sources: A store that `hfrisk-convert` wrote; or whatever `hfrisk-convert` takes.
+        output: Table to write, .csv or .parquet: `source`, `ecg_file`, `person_id` (null where unknown), `acquired_at`, `risk` (null for a
+            rejected file), `flags` (names, separated by spaces), `rejection` (kind, null where there is a risk).
+        tabular: CSV with `person_id` or `ecg_file` and the features that the model was trained on.
+        registry: Folder of metadata files, which say whose an ECG is.
+        device: `auto` takes CUDA when there is one.
+        num_threads: Threads that convert and decode; 0 takes one a core.
+
+    Returns:
+        The table as written.
+
+    Raises:
+        ConfigError: The output has another ending, or the model needs a table that is not given.
+        DataError: The model or the table does not fit, or no file is a recording.
+        StoreError: The sources cannot be listed or read.
+    """
+    if output.suffix not in {".csv", ".parquet"}:
+        raise ConfigError(f"`{output}`: no table format `{output.suffix}`", hint="end the name in .csv or .parquet")
+    predictor = Predictor.load(model, device=device)
+    table = None if tabular is None else _read_table(tabular)
+    if predictor.features and table is None:
+        raise ConfigError(
+            f"the model reads {len(predictor.features)} tabular features, and no table is given", hint="name it: `--tabular T.csv`"
+        )
+    if table is not None and "person_id" in table.columns and registry is None:
+        raise ConfigError(
+            f"`{tabular}` is by person, and nothing says whose the ECGs are",
+            hint="name the metadata files with `--registry FOLDER`, or give a table with a column `ecg_file`",
+        )
+    owners = None if registry is None else read_registry(registry)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with _as_store(sources, output.parent, num_threads) as store:
+        predicted = _predict(predictor, store, table, owners)
+    with Outputs(output.parent) as outputs:
+        if output.suffix == ".csv":
+            predicted.write_csv(outputs.path(output.name))
+        else:
+            predicted.write_parquet(outputs.path(output.name))
+    return predicted
+
+
+def _predict(predictor: Predictor, store: EcgStore, table: pl.DataFrame | None, owners: pl.DataFrame | None) -> pl.DataFrame:
+    records = store.records
+    if records.is_empty():
+        raise DataError("none of the files is a recording", hint="look at one with `hfrisk plot FILE.xml`, which says what is wrong")
+    if owners is None:
+        records = records.with_columns(person_id=pl.lit(None, dtype=pl.String))
+    else:
+        records = records.join(owners.select("ecg_file", "person_id"), on="ecg_file", how="left", maintain_order="left", validate="m:1")
+    frame, by_person = _with_keys(records, table)
+    named = pl.concat_list(pl.when(pl.col(name)).then(pl.lit(name)) for name in FLAGS).list.drop_nulls().list.join(" ")
+    predicted = records.select(
+        "source",
+        "ecg_file",
+        pl.col("person_id").cast(pl.String),
+        "acquired_at",
+        pl.Series("risk", predictor.of_store(store, frame, by_person)),
+        flags=named,
+        rejection=pl.lit(None, dtype=pl.String),
+    )
+    rejected = read_rejected(store.path).select("source", "ecg_file", rejection="kind")
+    return pl.concat([predicted, rejected], how="diagonal").select(COLUMNS).sort("source", maintain_order=True)
+
+
+def _read_table(path: Path) -> pl.DataFrame:
+    """A table keyed by person, or by ECG file, in which case the file's name stands where the person's would."""
+    try:
+        names = pl.read_csv(path, n_rows=0).columns
+    except (FileNotFoundError, pl.exceptions.PolarsError, OSError):
+        names = []  # read_tabular says what is wrong
+    if "person_id" in names or "ecg_file" not in names:
+        return read_tabular(path)
+    table = pl.read_csv(path, infer_schema_length=None, null_values=["", "NA", "NaN", "nan", "NULL", "null"])
+    if table["ecg_file"].is_duplicated().any():
+        raise DataError(f"`{path}` names an ECG file more than once", hint="one row a file is expected")
+    return table
+
+
+def _with_keys(records: pl.DataFrame, table: pl.DataFrame | None) -> tuple[pl.DataFrame, pl.DataFrame | None]:
+    """Rows and the key by which their features are found."""
+    if table is None:
+        return records.select("row", "person_id"), None
+    if "person_id" not in table.columns:
+        return records.select("row", person_id="ecg_file"), table.rename({"ecg_file": "person_id"})
+    return records.select("row", "person_id"), table
+
+
+@contextlib.contextmanager
+def _as_store(sources: Sequence[Path], workplace: Path, num_threads: int) -> Iterator[EcgStore]:
+    """Open the one source that is a store, or convert the sources to a temporary one."""
+    if len(sources) == 1 and ((sources[0] / "ecg.zarr").is_dir() or sources[0].name == "ecg.zarr"):
+        yield hfrisk.open(sources[0], num_threads=num_threads)
+        return
+    folder = Path(tempfile.mkdtemp(prefix=TEMPORARY, dir=workplace))
+    try:
+        with _sigterm_as_exit():
+            summary = convert(list(sources), folder / "store", num_threads=num_threads)
+            if summary.num_rejected:
+                print(f"note: {summary.num_rejected:,} of {summary.num_files:,} files are no recordings; see `rejection`", file=sys.stderr)
+            yield hfrisk.open(folder / "store", num_threads=num_threads)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _sigterm_as_exit() -> Iterator[None]:
+    """Let SIGTERM unwind, so that the temporary store goes; outside the main thread it cannot be caught and stays as it is."""
+    try:
+        before: Any = signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    except ValueError:
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -107,6 +107,21 @@ def predict(
 
 
 @app.command()
+def export(
+    model: Annotated[Path, typer.Argument(help="hf_risk_model.pth of a run.")],
+    *,
+    onnx: Annotated[Path | None, typer.Option(help="Write ONNX to this file.")] = None,
+    torch_program: Annotated[Path | None, typer.Option("--torch", help="Write a torch.export program to this file (.pt2).")] = None,
+) -> None:
+    """Write a model for other runtimes; it takes microvolts and raw features and gives the risk."""
+    with exit_on_error():
+        from hfrisk import export as module  # noqa: PLC0415
+
+        module.run(model, onnx=onnx, torch_program=torch_program)
+        typer.echo(f"exported: {', '.join(str(path) for path in (onnx, torch_program) if path is not None)}", err=True)
+
+
+@app.command()
 def plot(
     source: Annotated[Path, typer.Argument(help="An ECG XML file, or a store.")],
     row: Annotated[int | None, typer.Argument(help="Row of the store.")] = None,

@@ -122,6 +122,20 @@ def export(
 
 
 @app.command()
+def explain(
+    run: RunArgument,
+    *,
+    with_cases: Annotated[bool, typer.Option("--with-cases", help="Draw single ECGs, which are patient data, into RUN/cases.")] = False,
+    cases: Annotated[int, typer.Option(min=1, help="How many with the highest, lowest and most uncertain risk.")] = 1,
+) -> None:
+    """Tell what moved the model's risks on the test split."""
+    with exit_on_error():
+        from hfrisk import explain as module  # noqa: PLC0415
+
+        module.show(module.run(run, with_cases=with_cases, num_cases=cases))
+
+
+@app.command()
 def plot(
     source: Annotated[Path, typer.Argument(help="An ECG XML file, or a store.")],
     row: Annotated[int | None, typer.Argument(help="Row of the store.")] = None,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import matplotlib as mpl
 import numpy as np
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path as Outline
@@ -30,7 +31,11 @@ MM_PER_INCH = 25.4
 
 PAPER, GRID_MINOR, GRID_MAJOR, INK = "#fffafa", "#f9dcd9", "#eeb1ab", "#1c1b1f"
 """The only colours of the drawing; the report replaces them to follow a dark page."""
+RAISED, LOWERED = "#d6331f", "#1f5fd6"
+"""Behind the parts of a trace that raised the risk, and that lowered it."""
 
+_BIN_S, _STRONGEST, _LEAST_SHOWN = 0.04, 0.995, 0.1
+"""Attributions are summed over a millimetre of paper; the scale ends at this quantile; less than this share of it stays uncoloured."""
 _LEFT_MM, _RIGHT_MM, _FOOT_MM, _TITLE_MM = 15.0, 5.0, 6.0, 8.0
 _PULSE_START_MM, _PULSE_MM = 6.0, 5.0
 _ROW_GAP_MM, _EDGE_MM = (25.0, 40.0), (15.0, 30.0)
@@ -44,6 +49,7 @@ def draw_ecg(
     sampling_rate_hz: float = 500.0,
     layout: Literal["3x4+rhythm"] = "3x4+rhythm",
     title: str | None = None,
+    attribution: npt.NDArray[np.float32] | None = None,
 ) -> Figure:
     """Draw twelve leads as three rows of four columns, with lead II over the whole time below.
 
@@ -54,6 +60,7 @@ def draw_ecg(
         sampling_rate_hz: Of the signal.
         layout: `3x4+rhythm` is the only one.
         title: Text above the paper; nothing by default, so that no identifier slips in.
+        attribution: What each sample added to the logit, in the signal's shape; it is summed over 40 ms and coloured behind the traces.
 
     Returns:
         A figure of true size, in which one data unit is one millimetre.
@@ -66,6 +73,8 @@ def draw_ecg(
         raise DataError(f"a signal of shape {signal.shape} cannot be drawn as {layout}", hint="give (12, num_samples) in µV")
     if not np.isfinite(signal).any():
         raise DataError("the signal holds no finite sample", hint="a row whose file was rejected has no recording; see rejected.parquet")
+    if attribution is not None and attribution.shape != signal.shape:
+        raise DataError(f"an attribution of shape {attribution.shape} does not fit a signal of {signal.shape}")
     rows = _rows(signal)
     baselines, height = _baselines(rows)
     seconds = signal.shape[1] / sampling_rate_hz
@@ -78,6 +87,8 @@ def draw_ecg(
     axes.set_axis_off()
     _draw_grid(axes, width, height)
     for row, baseline in zip(rows, baselines, strict=True):
+        if attribution is not None:
+            _draw_attribution(axes, row, baseline, sampling_rate_hz, attribution)
         _draw_row(axes, row, baseline, sampling_rate_hz)
     axes.text(5, -_FOOT_MM / 2, f"25 mm/s, 10 mm/mV, {sampling_rate_hz:g} Hz", va="center", fontsize=7, color=INK)
     if title:
@@ -112,11 +123,16 @@ def run(source: Path, row: int | None, output: Path) -> None:
 
 
 def save(figure: Figure, output: Path) -> None:
-    """Write a figure in the format of the name's ending, the same bytes each time, and under its name only once complete."""
-    kind = output.suffix.lower().removeprefix(".")
+    """Write a figure in the format of the name's ending, under its name only once complete."""
+    with Outputs(output.parent) as outputs:
+        save_to(figure, outputs.path(output.name), output.suffix.lower().removeprefix("."))
+
+
+def save_to(figure: Figure, path: Path, kind: str) -> None:
+    """Write a figure as `svg`, `png` or `pdf`, the same bytes each time."""
     no_date: dict[str, Any] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind, {})
-    with mpl.rc_context({"svg.hashsalt": "hfrisk"}), Outputs(output.parent) as outputs:
-        figure.savefig(outputs.path(output.name), format=kind, dpi=200, metadata=no_date)
+    with mpl.rc_context({"svg.hashsalt": "hfrisk"}):
+        figure.savefig(path, format=kind, dpi=200, metadata=no_date)
 
 
 def _rows(signal: npt.NDArray[np.float64]) -> list[list[tuple[str, int, npt.NDArray[np.float64]]]]:
@@ -178,3 +194,32 @@ def _draw_row(axes: Axes, row: list[tuple[str, int, npt.NDArray[np.float64]]], b
             axes.plot([x[0], x[0]], baseline + np.array([-3, 3]), color=INK, linewidth=0.5)
         label = {"boxstyle": "square,pad=0.1", "facecolor": PAPER, "edgecolor": "none", "alpha": 0.8}
         axes.text(x[0] + 1.5, baseline + 8, lead, va="center", fontsize=8, fontweight="bold", color=INK, bbox=label, zorder=1.5)
+
+
+def _draw_attribution(
+    axes: Axes,
+    row: list[tuple[str, int, npt.NDArray[np.float64]]],
+    baseline: float,
+    sampling_rate_hz: float,
+    attribution: npt.NDArray[np.float32],
+) -> None:
+    """Colour a band behind each trace: red where it raised the logit, blue where it lowered it, stronger for more."""
+    width = max(1, round(_BIN_S * sampling_rate_hz))
+    sizes = np.abs(_binned(attribution, width))
+    strongest = np.quantile(sizes, _STRONGEST) or sizes.max()
+    if not strongest > 0:
+        return
+    for lead, first_sample, trace in row:
+        shares = np.clip(_binned(attribution[LEADS.index(lead), first_sample : first_sample + trace.size], width) / strongest, -1, 1)
+        x = _LEFT_MM + (first_sample + np.arange(trace.size)) / sampling_rate_hz * MM_PER_SECOND
+        points = np.stack([x, baseline + trace], axis=1)
+        shown = np.flatnonzero(np.abs(shares) >= _LEAST_SHOWN)
+        # One sample more than its bin, so that neighbours meet.
+        bands = [points[part * width : (part + 1) * width + 1] for part in shown]
+        colours = [mpl.colors.to_rgba(RAISED if shares[part] > 0 else LOWERED, 0.15 + 0.6 * abs(shares[part])) for part in shown]
+        axes.add_collection(LineCollection(bands, colors=colours, linewidths=4.5, capstyle="butt", gid=f"attribution-{lead}"))
+
+
+def _binned(values: npt.NDArray[Any], width: int) -> npt.NDArray[np.float64]:
+    """Sums over `width` samples, along the last axis; what is left at its end is a bin of its own."""
+    return np.add.reduceat(values, np.arange(0, values.shape[-1], width), axis=-1, dtype=np.float64)

@@ -40,16 +40,17 @@ def test_auroc_counts_pairs_that_are_in_order(sample):
 
 @given(labelled_scores(), st.integers(0, 1000))
 @settings(max_examples=100, deadline=None)
-def test_the_weighted_metrics_of_the_bootstrap_equal_those_of_scikit_learn(sample, seed):
+def test_the_weighted_metrics_of_a_draw_equal_those_of_scikit_learn(sample, seed):
     y, logit = sample
-    order = np.argsort(-logit, kind="stable")
-    y, logit = y[order].astype(float), logit[order]
     weights = np.random.default_rng(seed).integers(0, 3, y.size).astype(float)
     weights[[np.argmax(y == 0), np.argmax(y == 1)]] += 1
-    found = metrics._weighted_metrics(y, logit)(weights)
+    statistic = metrics.RiskStatistics(y, logit)
+    found = dict(zip(statistic.names, statistic.draw(weights), strict=True))
     assert found["auroc"] == pytest.approx(roc_auc_score(y, logit, sample_weight=weights))
     assert found["auprc"] == pytest.approx(average_precision_score(y, logit, sample_weight=weights))
     assert found["brier"] == pytest.approx(brier_score_loss(y, expit(logit), sample_weight=weights))
+    assert found["auprc_ratio"] == pytest.approx(found["auprc"] / np.average(y, weights=weights))
+    assert found["observed_to_expected"] == pytest.approx(weights @ y / (weights @ expit(logit)))
 
 
 @given(labelled_scores())
@@ -152,7 +153,9 @@ def test_the_estimates_are_those_of_the_single_functions():
     assert found["brier_skill"].value == pytest.approx(metrics.brier_skill(y, expit(logit)))
     assert found["calibration_slope"].value == pytest.approx(metrics.calibration_slope(y, logit))
     assert found["calibration_intercept"].value == pytest.approx(metrics.calibration_intercept(y, logit))
-    assert all(estimate.low <= estimate.value <= estimate.high for estimate in found.values())
+    assert found["ici"].value == pytest.approx(metrics.ici(y, logit))
+    # The ICI is a mean of distances, which resampling noise can only lengthen.
+    assert all(estimate.low <= estimate.value <= estimate.high for name, estimate in found.items() if name != "ici")
 
 
 def test_copies_of_one_persons_ecg_do_not_narrow_the_intervals():

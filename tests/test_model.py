@@ -92,17 +92,18 @@ def test_predictions_do_not_depend_on_the_rest_of_the_batch():
     torch.testing.assert_close(model(x_BLT, x_BF)[:1], model(x_BLT[:1], x_BF[:1]))
 
 
-def test_the_logit_shift_is_added():
+def test_the_logit_is_scaled_and_then_shifted():
     model = build_model(TINY, num_features=5).eval()
     before = model(*batch())
+    model.logit_scale.fill_(0.5)
     model.logit_shift.fill_(-2.0)
-    torch.testing.assert_close(model(*batch()), before - 2)
+    torch.testing.assert_close(model(*batch()), 0.5 * before - 2)
 
 
 def test_scale_and_shift_are_saved_and_not_trained():
     model = build_model(TINY, num_features=5)
-    assert {"scale", "logit_shift"} <= model.state_dict().keys()
-    assert not {"scale", "logit_shift"} & dict(model.named_parameters()).keys()
+    assert {"scale", "logit_scale", "logit_shift"} <= model.state_dict().keys()
+    assert not {"scale", "logit_scale", "logit_shift"} & dict(model.named_parameters()).keys()
 
 
 def test_a_device_that_is_not_there_is_a_setting_error():

@@ -30,11 +30,14 @@ MODEL_FILE = "hf_risk_model.pth"
 METRIC_NAMES = {
     "auroc": "AUROC",
     "auprc": "AUPRC",
+    "auprc_ratio": "AUPRC / prevalence",
     "prevalence": "prevalence",
     "brier": "Brier score",
     "brier_skill": "Brier skill",
     "calibration_slope": "calibration slope",
     "calibration_intercept": "calibration intercept",
+    "observed_to_expected": "observed / expected",
+    "ici": "calibration index",
 }
 _HISTOGRAM_BINS = 40
 _COHORT_COLUMNS = ("row", "person_id", "y", "split")

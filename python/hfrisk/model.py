@@ -130,11 +130,13 @@ class CombinedModel(nn.Module):
     Attributes:
         ecg: The encoder of the signal, or None.
         tabular: The encoder of the comorbidities, or None.
+        logit_scale: Every logit is multiplied by it, before the shift. 1 while training; fitted on the validation split once it is saved.
         logit_shift: Added to every logit. 0 while training; what brings a model trained on resampled classes back to the natural prevalence
-            once it is saved.
+            once it is saved, and what calibrates it.
     """
 
     scale: Tensor
+    logit_scale: Tensor
     logit_shift: Tensor
 
     def __init__(self, *, ecg: nn.Module | None, tabular: TabularEncoder | None) -> None:
@@ -144,6 +146,7 @@ class CombinedModel(nn.Module):
         num_inputs = (ECG_EMBEDDING if ecg is not None else 0) + (TABULAR_EMBEDDING if tabular is not None else 0)
         self.head = nn.Sequential(nn.Linear(num_inputs, 32), nn.ReLU(inplace=True), nn.Linear(32, 1))
         self.register_buffer("scale", torch.tensor(_MV_PER_UV))
+        self.register_buffer("logit_scale", torch.tensor(1.0))
         self.register_buffer("logit_shift", torch.tensor(0.0))
 
     def forward(self, x_BLT: Tensor | None, x_BF: Tensor | None) -> Tensor:  # noqa: N803
@@ -156,7 +159,7 @@ class CombinedModel(nn.Module):
             assert x_BF is not None, "the model reads the comorbidities"  # noqa: S101
             embeddings.append(self.tabular(x_BF))
         logit_B: Tensor = self.head(torch.cat(embeddings, dim=1)).squeeze(1)  # noqa: N806
-        return logit_B.float() + self.logit_shift
+        return logit_B.float() * self.logit_scale + self.logit_shift
 
 
 def build_model(config: ModelConfig, *, num_features: int) -> CombinedModel:

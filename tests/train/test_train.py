@@ -9,9 +9,11 @@ import polars as pl
 import pytest
 import torch
 
+from hfrisk import metrics
 from hfrisk.checkpoint import load_model, load_payload
 from hfrisk.config import dump_config, load_config
 from hfrisk.errors import DataError
+from hfrisk.predict import predict_logits
 from hfrisk.train import run
 from hfrisk.train.optimizer import learning_rate_at
 
@@ -103,12 +105,24 @@ def test_weighted_sampling_stores_the_correction_of_the_prior(study):
     run(changed(study, train={"sampler": "weighted"}))
     model, meta = load_model(study.paths.run / "hf_risk_model.pth")
     prevalence = meta["prevalence"]
-    assert float(model.logit_shift) == pytest.approx(np.log(prevalence / (1 - prevalence)))
+    assert meta["calibration"]["prior_shift"] == pytest.approx(np.log(prevalence / (1 - prevalence)))
+    fitted = meta["calibration"]
+    assert float(model.logit_shift) == pytest.approx(fitted["scale"] * fitted["prior_shift"] + fitted["shift"])
 
 
-def test_natural_sampling_needs_no_correction(study):
+def test_natural_sampling_needs_no_correction_of_the_prior(study):
     run(study)
-    assert float(load_model(study.paths.run / "hf_risk_model.pth")[0].logit_shift) == 0
+    assert load_model(study.paths.run / "hf_risk_model.pth")[1]["calibration"]["prior_shift"] == 0
+
+
+def test_the_saved_model_is_calibrated_on_the_validation_split(study, monkeypatch):
+    monkeypatch.setattr(metrics, "fit_recalibration", lambda y, logits: metrics.Recalibration("platt", 0.5, len(y) + float(logits[0])))
+    run(study)
+    model, meta = load_model(study.paths.run / "hf_risk_model.pth")
+    validation = pl.read_parquet(study.paths.data / "cohort.parquet").filter(pl.col("split") == "validation")
+    raw = (predict_logits(study.paths.run / "hf_risk_model.pth", study, validation) - float(model.logit_shift)) / 0.5
+    assert (meta["calibration"]["method"], float(model.logit_scale)) == ("platt", 0.5)
+    assert float(model.logit_shift) == pytest.approx(validation.height + raw[0], abs=1e-4)
 
 
 def test_statistics_come_from_the_training_split_only(study):

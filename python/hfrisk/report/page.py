@@ -31,10 +31,13 @@ _INPUTS = {"both": "the ECG and tabular features", "ecg": "the ECG alone", "tabu
 _MEANINGS = {
     "auroc": "How often an ECG with the outcome is given a higher risk than one without. 0.5 is chance, 1 is perfect.",
     "auprc": "Mean precision over all thresholds. A useless score has the prevalence, {prevalence}.",
+    "auprc_ratio": "How many times the prevalence that is. 1 is chance.",
     "brier": "Mean squared error of the risk. Lower is better; giving everybody the prevalence has {naive}.",
     "brier_skill": "Share of that error which the model removes. 0 is no better than the prevalence, 1 is perfect.",
     "calibration_slope": "1 is ideal. Below 1 the risks are too extreme, above 1 too timid.",
     "calibration_intercept": "0 is ideal. Below 0 the risks are too high on the whole, above 0 too low.",
+    "observed_to_expected": "Outcomes that happened for each one predicted. 1 is ideal.",
+    "ici": "Mean distance between the risk and the flexible calibration curve. 0 is ideal.",
 }
 _FEW_POSITIVE_PERSONS = 100
 """Below this many, calibration and the precision-recall curve are known to be unstable."""

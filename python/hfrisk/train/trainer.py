@@ -242,11 +242,15 @@ class Trainer:
                     )
 
     def export(self) -> None:
-        """Write the best weights as hf_risk_model.pth, with the logits brought to the natural prevalence."""
+        """Write the best weights as hf_risk_model.pth, with the logits brought to the natural prevalence and calibrated on validation."""
         best = load_payload(self.folder.best)
         load_weights(self.model, best["model"], self.folder.best)
-        self.model.logit_shift.fill_(self.logit_shift)
-        save_model(self.folder.model, self.model, {**self.meta, "logit_shift": self.logit_shift, "metrics": best["metrics"]})
+        logits = logits_of(self.model, self.validation.batches(0), precision=self.settings.precision) + self.logit_shift
+        fitted = metrics.fit_recalibration(self.data.validation.y, logits)
+        self.model.logit_scale.fill_(fitted.scale)
+        self.model.logit_shift.fill_(fitted.scale * self.logit_shift + fitted.shift)
+        calibration = {**dataclasses.asdict(fitted), "prior_shift": self.logit_shift}
+        save_model(self.folder.model, self.model, {**self.meta, "calibration": calibration, "metrics": best["metrics"]})
 
     def origin(self) -> dict[str, Any]:
         """Describe where the result comes from, for run.json."""

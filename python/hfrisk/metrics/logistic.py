@@ -1,0 +1,59 @@
+"""Logistic regression on grouped data, by Newton's method; small designs, many fits."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hfrisk.metrics.labels import Floats, sigmoid
+
+Matrix = np.ndarray[tuple[int, int], np.dtype[np.float64]]
+
+_CONVERGED = 1e-7
+"""Newton steps below this end a fit; the next one would be its square."""
+_SINGULAR = 1e-10
+_LONGEST_STEP = 4.0
+"""Of the linear predictor. A long step from a flat region would overshoot for good; a bounded one always comes back."""
+
+
+def fit_logistic(
+    design: Matrix,
+    positives: Floats,
+    totals: Floats,
+    *,
+    offset: Floats | None = None,
+    start: Floats | None = None,
+    max_steps: int = 60,
+) -> Floats:
+    """Find the coefficients of largest likelihood; NaN where no finite ones are.
+
+    Args:
+        design: (K, P), one row a group of equal examples.
+        positives: (K,) weight of the positives in each group.
+        totals: (K,) weight of each group.
+        offset: (K,) part of the linear predictor that is given.
+        start: (P,) where to begin.
+        max_steps: After so many steps there is no optimum, as where the classes are separated.
+    """
+    fixed = np.zeros(design.shape[0]) if offset is None else offset
+    coefficients = np.zeros(design.shape[1]) if start is None or not np.isfinite(start).all() else start.astype(np.float64)
+    for _ in range(max_steps):
+        linear = design @ coefficients + fixed
+        risk = sigmoid(linear)
+        gradient = (positives - totals * risk) @ design
+        hessian = (design * (totals * risk * (1 - risk))[:, None]).T @ design
+        scale = np.sqrt(np.diag(hessian))
+        if not (scale > 0).all():
+            break
+        correlation = hessian / np.outer(scale, scale)
+        try:
+            factor = np.linalg.cholesky(correlation)
+        except np.linalg.LinAlgError:
+            break
+        if np.diag(factor).min() ** 2 < _SINGULAR:
+            break
+        step = np.linalg.solve(correlation, gradient / scale) / scale
+        longest = float(np.abs(design @ step).max())
+        coefficients = coefficients + step * min(1.0, _LONGEST_STEP / max(longest, 1e-300))
+        if longest < _CONVERGED:
+            return coefficients
+    return np.full(design.shape[1], np.nan)

@@ -74,7 +74,10 @@ def test_the_plan_gives_every_file_its_row(folder, out):
     convert(folder, out)
     plan = pl.read_parquet(out / "plan.parquet")
     assert plan["row"].to_list() == list(range(7))
-    assert plan["source"].to_list() == sorted(str(path) for path in folder.iterdir())
+    paths = sorted(folder.iterdir())
+    assert plan["source"].to_list() == [str(path) for path in paths]
+    assert plan["num_bytes"].to_list() == [path.stat().st_size for path in paths]
+    assert plan["modified_ns"].to_list() == [path.stat().st_mtime_ns for path in paths]
 
 
 def test_nothing_that_names_a_person_is_in_the_output(folder, out):

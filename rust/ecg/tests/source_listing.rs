@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use hfrisk_ecg::source::{self, Listing, read_file};
+use hfrisk_ecg::source::{self, Entries, Listing, Place, Stamp, read_file};
 use hfrisk_ecg::{ParseError, StoreError};
 
 fn list(sources: &[PathBuf]) -> Result<Listing, StoreError> {
@@ -21,7 +21,7 @@ fn touch(folder: &Path, names: &[&str]) {
 
 fn names(root: &Path, sources: &[PathBuf]) -> Vec<String> {
     let listing = list(sources).unwrap();
-    listing.files.iter().map(|file| file.strip_prefix(root).unwrap().to_str().unwrap().to_owned()).collect()
+    listing.entries.iter().map(|entry| entry.path().strip_prefix(root).unwrap().to_str().unwrap().to_owned()).collect()
 }
 
 #[test]
@@ -144,4 +144,49 @@ fn a_file_that_states_no_size_is_read_to_its_end() {
     let mut buffer = Vec::new();
     read_file(Path::new("/proc/cpuinfo"), 1 << 24, &mut buffer).unwrap();
     assert!(buffer.len() > 100 && buffer.starts_with(b"processor"), "{} bytes", buffer.len());
+}
+
+#[test]
+fn an_entry_carries_size_and_time_of_its_file() {
+    let folder = tempfile::tempdir().unwrap();
+    touch(folder.path(), &["a.xml"]);
+    let list = folder.path().join("files.txt");
+    fs::write(&list, format!("{}/absent.xml", folder.path().display())).unwrap();
+    let listing = self::list(&[folder.path().into(), list]).unwrap();
+    let stamp = Stamp::of(&fs::metadata(folder.path().join("a.xml")).unwrap());
+    assert_eq!(stamp.num_bytes, 4);
+    let stamps: Vec<Option<Stamp>> = listing.entries.iter().map(|entry| entry.stamp).collect();
+    assert_eq!(stamps, [Some(stamp), None]);
+}
+
+#[test]
+fn entries_are_sorted_by_the_parts_of_their_paths() {
+    let paths = ["a-b/c.xml", "a/z.xml", "a.xml", "a/b/c.xml", "a/b.xml", "a/z.xml"];
+    let mut entries = Entries::default();
+    for path in paths {
+        entries.push_file(Path::new(path), None);
+    }
+    entries.sort();
+    let mut expected = paths.map(PathBuf::from).to_vec();
+    expected.sort();
+    expected.dedup();
+    assert_eq!(entries.iter().map(|entry| entry.path()).collect::<Vec<_>>(), expected);
+    assert!(entries.iter().all(|entry| entries.contains(&entry)));
+}
+
+#[test]
+fn a_member_names_its_archive_and_its_last_part_and_keeps_the_order_of_the_archive() {
+    let stamp = Stamp { num_bytes: 5, modified_ns: 6 };
+    let mut entries = Entries::default();
+    for (name, offset) in [("2019/b.xml", 0), ("2018/a.xml", 90)] {
+        entries.push_member(Path::new("/data/all.zip"), name, stamp, Place { offset, packed_bytes: 4, crc32: 7 });
+    }
+    let mut both = entries.clone();
+    both.append(&entries);
+    both.sort();
+    let names: Vec<String> = both.iter().map(|entry| entry.to_string()).collect();
+    assert_eq!(names, ["/data/all.zip/2019/b.xml", "/data/all.zip/2018/a.xml"]);
+    let first = both.get(0);
+    assert_eq!((first.path(), first.ecg_file().as_ref()), (PathBuf::from("/data/all.zip"), "b.xml"));
+    assert_eq!((first.member().as_deref(), first.stamp), (Some("2019/b.xml"), Some(stamp)));
 }

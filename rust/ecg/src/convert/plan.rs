@@ -1,10 +1,12 @@
 //! The plan: which file is which row, frozen before the first shard is written.
 
-use std::path::PathBuf;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::{Int64Array, RecordBatch, StringArray};
+use arrow_array::types::{Int64Type, UInt32Type, UInt64Type};
+use arrow_array::{ArrayAccessor, ArrayRef, BinaryArray, Int64Array, RecordBatch, StringArray, UInt32Array, UInt64Array};
 use arrow_schema::{DataType, Field, Schema};
 use parquet::file::metadata::KeyValue;
 
@@ -12,7 +14,7 @@ use crate::convert::Request;
 use crate::convert::folder::OutputFolder;
 use crate::convert::parquet_file::{TableReader, TableWriter, broken};
 use crate::error::StoreError;
-use crate::source::{self, GoOn, Listing};
+use crate::source::{self, Entries, GoOn, Listing, Place, Stamp};
 use crate::store::layout::SCHEMA_VERSION;
 
 const BATCH_ROWS: usize = 1 << 16;
@@ -20,9 +22,9 @@ const SCHEMA_NOTE: &str = "hfrisk.schema";
 const SOURCES_NOTE: &str = "hfrisk.sources";
 const START_AGAIN: &str = "repeat the command as it was first given, choose another OUT, or start again with --overwrite";
 
-/// Row = position in `files`.
+/// Row = position in `entries`.
 pub(crate) struct Plan {
-    files: Vec<PathBuf>,
+    entries: Entries,
     /// Files in the sources' folders that are not XML; known only to the run that made the plan.
     pub(crate) num_skipped: u64,
 }
@@ -60,12 +62,12 @@ impl Plan {
             Err(StoreError::Io { .. } | StoreError::NoSources(_)) if same_arguments => return Ok(plan),
             listed => listed?,
         };
-        let num_new = listing.files.iter().filter(|file| plan.files.binary_search(file).is_err()).count();
-        if num_new > 0 || (!same_arguments && listing.files.len() != plan.files.len()) {
+        let num_new = listing.entries.iter().filter(|entry| !plan.entries.contains(entry)).count();
+        if num_new > 0 || (!same_arguments && listing.entries.len() != plan.num_files()) {
             let problem = format!(
                 "was made from {} files; the sources now hold {}, {num_new} of them new",
-                plan.files.len(),
-                listing.files.len()
+                plan.num_files(),
+                listing.entries.len()
             );
             return Err(refused(folder, &problem, START_AGAIN));
         }
@@ -73,41 +75,97 @@ impl Plan {
     }
 
     pub(crate) fn num_files(&self) -> usize {
-        self.files.len()
+        self.entries.len()
     }
 
-    pub(crate) fn files(&self) -> &[PathBuf] {
-        &self.files
+    pub(crate) const fn entries(&self) -> &Entries {
+        &self.entries
     }
 
     fn make(request: &Request, listing: Listing, folder: &OutputFolder) -> Result<Self, StoreError> {
         let mut notes: Vec<KeyValue> =
             settings(request).into_iter().map(|(key, text)| KeyValue::new(key.to_owned(), text)).collect();
         notes.push(KeyValue::new(SOURCES_NOTE.to_owned(), arguments(request)?));
-        let fields = vec![Field::new("row", DataType::Int64, false), Field::new("source", DataType::Utf8, false)];
-        let schema = Arc::new(Schema::new(fields));
+        let schema = plan_schema();
         let mut table = TableWriter::create(folder.plan(), folder.temporary(), &schema, notes)?;
-        for (batch, files) in listing.files.chunks(BATCH_ROWS).enumerate() {
-            let first = (batch * BATCH_ROWS) as i64;
-            let rows = Int64Array::from_iter_values(first..first + files.len() as i64);
-            let sources = StringArray::from_iter_values(files.iter().map(|file| file.to_string_lossy()));
-            let batch = RecordBatch::try_new(Arc::clone(&schema), vec![Arc::new(rows), Arc::new(sources)])
-                .map_err(|error| broken(&folder.plan(), error.into()))?;
+        let entries = listing.entries;
+        for first in (0..entries.len()).step_by(BATCH_ROWS) {
+            let columns = columns(&entries, first..entries.len().min(first + BATCH_ROWS));
+            let batch =
+                RecordBatch::try_new(Arc::clone(&schema), columns).map_err(|error| broken(&folder.plan(), error.into()))?;
             table.write(&batch)?;
         }
         table.finish()?.commit()?;
-        Ok(Self { files: listing.files, num_skipped: listing.num_skipped })
+        Ok(Self { entries, num_skipped: listing.num_skipped })
     }
 
     fn read(table: TableReader) -> Result<Self, StoreError> {
-        let mut files = Vec::new();
+        let mut entries = Entries::default();
         for batch in table {
-            let batch = batch?;
-            let sources = batch.column_by_name("source").and_then(|column| column.as_string_opt::<i32>());
-            files.extend(sources.into_iter().flatten().flatten().map(PathBuf::from));
+            read_entries(&batch?, &mut entries);
         }
-        Ok(Self { files, num_skipped: 0 })
+        Ok(Self { entries, num_skipped: 0 })
     }
+}
+
+fn plan_schema() -> Arc<Schema> {
+    Arc::new(Schema::new(vec![
+        Field::new("row", DataType::Int64, false),
+        Field::new("source", DataType::Utf8, false),
+        Field::new("member", DataType::Utf8, true),
+        Field::new("num_bytes", DataType::UInt64, true),
+        Field::new("modified_ns", DataType::Int64, true),
+        Field::new("offset", DataType::UInt64, true),
+        Field::new("packed_bytes", DataType::UInt64, true),
+        Field::new("crc32", DataType::UInt32, true),
+        Field::new("raw_source", DataType::Binary, true),
+    ]))
+}
+
+fn columns(entries: &Entries, rows: Range<usize>) -> Vec<ArrayRef> {
+    let each = || rows.clone().map(|row| entries.get(row));
+    let stamps = || each().map(|entry| entry.stamp);
+    let places = || each().map(|entry| entry.place);
+    let raw = each().map(|entry| (!entry.is_text()).then(|| entry.path().into_os_string().into_encoded_bytes()));
+    vec![
+        Arc::new(Int64Array::from_iter_values(rows.clone().map(|row| row as i64))),
+        Arc::new(StringArray::from_iter_values(each().map(|entry| entry.path().to_string_lossy().into_owned()))),
+        Arc::new(each().map(|entry| entry.member()).collect::<StringArray>()),
+        Arc::new(stamps().map(|stamp| stamp.map(|stamp| stamp.num_bytes)).collect::<UInt64Array>()),
+        Arc::new(stamps().map(|stamp| stamp.map(|stamp| stamp.modified_ns)).collect::<Int64Array>()),
+        Arc::new(places().map(|place| place.map(|place| place.offset)).collect::<UInt64Array>()),
+        Arc::new(places().map(|place| place.map(|place| place.packed_bytes)).collect::<UInt64Array>()),
+        Arc::new(places().map(|place| place.map(|place| place.crc32)).collect::<UInt32Array>()),
+        Arc::new(raw.collect::<BinaryArray>()),
+    ]
+}
+
+/// Append what a batch of the table holds; a table of the first version has only `source`.
+fn read_entries(batch: &RecordBatch, entries: &mut Entries) {
+    let column = |name| batch.column_by_name(name);
+    let text = |name| column(name).and_then(|found| found.as_string_opt::<i32>());
+    let whole = |name| column(name).and_then(|found| found.as_primitive_opt::<UInt64Type>());
+    let modified = column("modified_ns").and_then(|found| found.as_primitive_opt::<Int64Type>());
+    let crcs = column("crc32").and_then(|found| found.as_primitive_opt::<UInt32Type>());
+    let raw = column("raw_source").and_then(|found| found.as_binary_opt::<i32>());
+    let (members, sizes, offsets, packed) = (text("member"), whole("num_bytes"), whole("offset"), whole("packed_bytes"));
+    for (row, source) in text("source").into_iter().flatten().enumerate() {
+        let Some(source) = source else { continue };
+        let stamp = value(sizes, row).zip(value(modified, row));
+        let stamp = stamp.map(|(num_bytes, modified_ns)| Stamp { num_bytes, modified_ns });
+        let place = value(offsets, row).zip(value(packed, row)).zip(value(crcs, row));
+        let place = place.map(|((offset, packed_bytes), crc32)| Place { offset, packed_bytes, crc32 });
+        match (value(members, row), stamp, place, value(raw, row)) {
+            (Some(member), Some(stamp), Some(place), None) => entries.push_member(Path::new(source), member, stamp, place),
+            (_, _, _, Some(raw)) => entries.push_file(&source::path_of(raw), stamp),
+            _ => entries.push_file(Path::new(source), stamp),
+        }
+    }
+}
+
+/// The value of `row`, when there is a column and a value.
+fn value<A: ArrayAccessor>(column: Option<A>, row: usize) -> Option<A::Item> {
+    column.filter(|column| column.is_valid(row)).map(|column| column.value(row))
 }
 
 /// What must be the same for two runs to write the same bytes.

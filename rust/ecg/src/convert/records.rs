@@ -14,7 +14,7 @@ use crate::convert::folder::OutputFolder;
 use crate::convert::parquet_file::{TableReader, TableWriter, broken};
 use crate::error::{ParseError, StoreError};
 use crate::recording::{AcquiredAt, Measurements, QualityFlags, Recording, Sex};
-use crate::source::GoOn;
+use crate::source::{Entry, GoOn};
 use crate::store::files::{WrittenFile, remove_file};
 
 type ReadMeasurement = fn(&Measurements) -> Option<i32>;
@@ -69,11 +69,11 @@ impl Records {
     }
 
     /// Add a recording; `flags` are its own and those of resampling.
-    pub(crate) fn push(&mut self, row: usize, source: &Path, recording: &Recording, flags: QualityFlags) {
+    pub(crate) fn push(&mut self, row: usize, source: &Entry<'_>, recording: &Recording, flags: QualityFlags) {
         let signal = &recording.signal;
         self.row.append_value(row as i64);
-        self.ecg_file.append_value(file_name(source));
-        self.source.append_value(source.to_string_lossy());
+        self.ecg_file.append_value(source.ecg_file());
+        self.source.append_value(source.to_string());
         self.dialect.append_value(recording.dialect.name());
         self.acquired_at.append_option(recording.acquired_at.map(milliseconds));
         self.age_years.append_option(recording.age_years);
@@ -135,9 +135,9 @@ pub(crate) struct Rejected {
 }
 
 impl Rejected {
-    pub(crate) fn push(&mut self, source: &Path, error: &ParseError) {
-        self.source.append_value(source.to_string_lossy());
-        self.ecg_file.append_value(file_name(source));
+    pub(crate) fn push(&mut self, source: &Entry<'_>, error: &ParseError) {
+        self.source.append_value(source.to_string());
+        self.ecg_file.append_value(source.ecg_file());
         self.kind.append_value(error.kind());
         self.message.append_value(error.to_string());
         self.byte_offset.append_option(error.byte_offset().map(|offset| offset as i64));
@@ -227,10 +227,6 @@ fn rejected_schema() -> Arc<Schema> {
         Field::new("message", DataType::Utf8, false),
         Field::new("byte_offset", DataType::Int64, true),
     ]))
-}
-
-fn file_name(source: &Path) -> std::borrow::Cow<'_, str> {
-    source.file_name().unwrap_or_default().to_string_lossy()
 }
 
 /// Milliseconds since 1970 on the cart's clock (proleptic Gregorian calendar).

@@ -11,7 +11,7 @@ use crate::convert::records::{Records, Rejected};
 use crate::error::{ParseError, StoreError};
 use crate::recording::{QualityFlags, Recording, Signal};
 use crate::resample::Resampler;
-use crate::source;
+use crate::source::{self, Entry};
 use crate::store::files::{WrittenFile, failed};
 use crate::store::layout::{SHARD_ROWS, shard_path};
 use crate::store::{ChunkEncoder, ShardWriter};
@@ -97,17 +97,17 @@ impl<'run> Worker<'run> {
             if self.stop.load(Ordering::Relaxed) {
                 return Err(StoreError::Cancelled);
             }
-            let source = &self.plan.files()[row];
-            match self.convert_file(row) {
+            let source = self.plan.entries().get(row);
+            match self.convert_file(&source) {
                 Ok(flags) => {
                     let encoded = self.encoder.encode(&self.signal, &mut self.chunk);
                     encoded.map_err(|source| failed("cannot write", self.folder.path(), source))?;
                     writer.push(&self.chunk)?;
-                    self.records.push(row, source, &self.recording, flags);
+                    self.records.push(row, &source, &self.recording, flags);
                 }
                 Err(error) => {
                     writer.push_empty();
-                    self.rejected.push(source, &error);
+                    self.rejected.push(&source, &error);
                     self.counters.num_rejected.fetch_add(1, Ordering::Relaxed);
                 }
             }
@@ -123,8 +123,8 @@ impl<'run> Worker<'run> {
         })
     }
 
-    fn convert_file(&mut self, row: usize) -> Result<QualityFlags, ParseError> {
-        source::read_file(&self.plan.files()[row], self.max_bytes, &mut self.file)?;
+    fn convert_file(&mut self, source: &Entry<'_>) -> Result<QualityFlags, ParseError> {
+        source::read_file(&source.path(), self.max_bytes, &mut self.file)?;
         self.parser.parse(&self.file, &mut self.recording)?;
         let mut flags = self.recording.flags;
         flags.insert(self.resampler.to_store(&self.recording.signal, &mut self.signal)?);

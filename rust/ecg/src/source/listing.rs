@@ -1,0 +1,149 @@
+//! From what the user names to entries.
+
+use std::collections::HashSet;
+use std::fs::{self, DirEntry, FileType, Metadata};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::entries::Entries;
+use super::entry::{Stamp, path_of};
+use crate::error::StoreError;
+use crate::store::files::failed;
+
+/// What the given sources hold.
+#[derive(Clone, Debug, Default)]
+pub struct Listing {
+    /// Files with absolute paths, sorted as [`Entries::sort`] does, each once.
+    pub entries: Entries,
+    /// Files met in folders that are not named `*.xml`.
+    pub num_skipped: u64,
+}
+
+/// Called often by what may last long; an error ends it.
+pub type GoOn<'a> = dyn FnMut() -> Result<(), StoreError> + 'a;
+
+/// List the files of `sources`.
+///
+/// A folder gives its `*.xml` (in any case), sub-folders and symbolic links included, loops walked once. A name ending in `.txt` is a list:
+/// one path a line, relative to the current folder; blank lines and lines beginning with `#` are left out. A name that does not exist but
+/// has `*`, `?` or `[` is a glob pattern. Any other file is taken whatever its name. A file of a list that does not exist is an entry
+/// all the same.
+///
+/// # Errors
+/// When a source does not exist, a folder cannot be listed, there is no file at all, or `go_on` says to stop.
+pub fn list(sources: &[PathBuf], go_on: &mut GoOn<'_>) -> Result<Listing, StoreError> {
+    let mut listing = Listing::default();
+    let mut walked = HashSet::new();
+    for source in sources {
+        match fs::metadata(source) {
+            Ok(metadata) => add(source, &metadata, &mut listing, &mut walked, go_on)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound && is_pattern(source) => {
+                add_pattern(source, &mut listing, &mut walked, go_on)?;
+            }
+            Err(error) => return Err(failed("cannot read", source, error)),
+        }
+    }
+    if listing.entries.is_empty() {
+        let names: Vec<String> = sources.iter().map(|source| format!("`{}`", source.display())).collect();
+        return Err(StoreError::NoSources(names.join(", ")));
+    }
+    listing.entries.sort();
+    Ok(listing)
+}
+
+fn add(
+    path: &Path,
+    metadata: &Metadata,
+    listing: &mut Listing,
+    walked: &mut HashSet<PathBuf>,
+    go_on: &mut GoOn<'_>,
+) -> Result<(), StoreError> {
+    if metadata.is_dir() {
+        walk(path, listing, walked, go_on)
+    } else if has_extension(path, "txt") {
+        add_list(path, listing)
+    } else {
+        listing.entries.push_file(&absolute(path)?, Some(Stamp::of(metadata)));
+        Ok(())
+    }
+}
+
+/// Add every `*.xml` below a folder; a folder reached twice (through a link) is walked once, under the first of its names.
+fn walk(root: &Path, listing: &mut Listing, walked: &mut HashSet<PathBuf>, go_on: &mut GoOn<'_>) -> Result<(), StoreError> {
+    let mut folders = vec![absolute(root)?];
+    while let Some(folder) = folders.pop() {
+        let cannot_list = |source| failed("cannot list the folder", &folder, source);
+        if !walked.insert(fs::canonicalize(&folder).map_err(cannot_list)?) {
+            continue;
+        }
+        let first_child = folders.len();
+        for entry in fs::read_dir(&folder).map_err(cannot_list)? {
+            go_on()?;
+            let entry = entry.map_err(cannot_list)?;
+            let path = entry.path();
+            let kind = entry.file_type().map_err(cannot_list)?;
+            // A link that leads nowhere is kept when its name is right, so that it is rejected in the open.
+            if kind.is_dir() || (kind.is_symlink() && path.is_dir()) {
+                folders.push(path);
+            } else if has_extension(&path, "xml") {
+                listing.entries.push_file(&path, stamp_of(&entry, kind));
+            } else {
+                listing.num_skipped += 1;
+            }
+        }
+        // The first name in the order of names wins, whatever order the disk lists them in.
+        folders[first_child..].sort_unstable_by(|a, b| b.cmp(a));
+    }
+    Ok(())
+}
+
+fn add_list(path: &Path, listing: &mut Listing) -> Result<(), StoreError> {
+    let text = fs::read(path).map_err(|source| failed("cannot read", path, source))?;
+    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text);
+    for line in text.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii) {
+        if !line.is_empty() && line[0] != b'#' {
+            let path = absolute(&path_of(line))?;
+            let stamp = fs::metadata(&path).ok().map(|found| Stamp::of(&found));
+            listing.entries.push_file(&path, stamp);
+        }
+    }
+    Ok(())
+}
+
+/// Of what a link leads to, when it leads somewhere.
+fn stamp_of(entry: &DirEntry, kind: FileType) -> Option<Stamp> {
+    let found = if kind.is_symlink() { fs::metadata(entry.path()) } else { entry.metadata() };
+    found.ok().map(|found| Stamp::of(&found))
+}
+
+fn is_pattern(path: &Path) -> bool {
+    path.to_str().is_some_and(|name| name.contains(['*', '?', '[']))
+}
+
+fn add_pattern(
+    pattern: &Path,
+    listing: &mut Listing,
+    walked: &mut HashSet<PathBuf>,
+    go_on: &mut GoOn<'_>,
+) -> Result<(), StoreError> {
+    let text = pattern.to_str().unwrap_or_default();
+    let matches = glob::glob(text).map_err(|error| StoreError::Layout {
+        path: pattern.to_owned(),
+        problem: format!("is not a glob pattern: {}", error.msg),
+        hint: "quote patterns such as 'ecg/**/*.xml'",
+    })?;
+    for path in matches {
+        let path = path.map_err(|error| failed("cannot read", error.path(), io::Error::from(error.error().kind())))?;
+        let metadata = fs::metadata(&path).map_err(|source| failed("cannot read", &path, source))?;
+        add(&path, &metadata, listing, walked, go_on)?;
+    }
+    Ok(())
+}
+
+fn has_extension(path: &Path, extension: &str) -> bool {
+    path.extension().is_some_and(|found| found.eq_ignore_ascii_case(extension))
+}
+
+fn absolute(path: &Path) -> Result<PathBuf, StoreError> {
+    std::path::absolute(path).map_err(|source| failed("cannot read", path, source))
+}

@@ -32,6 +32,26 @@ pub enum ParseError {
         /// The configured limit.
         limit: u64,
     },
+    /// A zip archive has no readable directory; what could be found of its members is listed by itself.
+    #[error(
+        "the archive is cut or damaged: its directory cannot be read, and members that were not found by their own headers are lost"
+    )]
+    DamagedArchive,
+    /// A member of a zip archive cannot be unpacked.
+    #[error("the member of the archive is damaged: {what}")]
+    DamagedMember {
+        /// What is wrong.
+        what: &'static str,
+    },
+    /// A member of a zip archive is encrypted.
+    #[error("the member of the archive is encrypted")]
+    Encrypted,
+    /// A member of a zip archive is packed by another method than deflate.
+    #[error("the member of the archive is packed by {}, not by deflate", method_name(*method))]
+    UnsupportedCompression {
+        /// The method's number in the archive.
+        method: u16,
+    },
     /// The root element belongs to no dialect that this version reads.
     #[error("unsupported format: root element `{root}`")]
     UnsupportedFormat {
@@ -155,6 +175,10 @@ impl ParseError {
             Self::NotXml => "not_xml",
             Self::Unreadable { .. } => "unreadable",
             Self::TooLarge { .. } => "too_large",
+            Self::DamagedArchive => "damaged_archive",
+            Self::DamagedMember { .. } => "damaged_member",
+            Self::Encrypted => "encrypted",
+            Self::UnsupportedCompression { method } => return format!("unsupported_compression:{}", method_name(*method)),
             Self::UnsupportedFormat { root } => return format!("unsupported_format:{root}"),
             Self::Truncated { .. } => "truncated",
             Self::Malformed { .. } => "malformed_xml",
@@ -182,12 +206,16 @@ impl ParseError {
             Self::NotXml => "name an ECG file in XML",
             Self::Unreadable { .. } => "check the path and its permissions",
             Self::TooLarge { .. } => "no ECG is that large; check that this is the right file",
+            Self::DamagedArchive => "copy the archive again from where it came, and compare the sizes",
+            Self::Encrypted => "unpack it with its password first",
+            Self::UnsupportedCompression { .. } => "pack the archive again with deflate, as `zip` does, or unpack it first",
             Self::UnsupportedFormat { .. } => "see the README for the formats that are read",
             Self::EmptyFile
             | Self::Truncated { .. }
             | Self::Malformed { .. }
             | Self::InvalidBase64 { .. }
             | Self::OddByteCount { .. }
+            | Self::DamagedMember { .. }
             | Self::DamagedPayload { .. } => "the file was cut or damaged on its way; export it again",
             Self::NoWaveform => "switch on `Include Waveforms` in the export",
             Self::NoRhythm => "export the rhythm strip, not only the median beat",
@@ -224,6 +252,23 @@ impl ParseError {
             *offset = map(*offset);
         }
         self
+    }
+}
+
+/// The name of a zip archive's packing method.
+const fn method_name(method: u16) -> &'static str {
+    match method {
+        1 => "shrink",
+        2..=5 => "reduce",
+        6 => "implode",
+        9 => "deflate64",
+        12 => "bzip2",
+        14 => "lzma",
+        93 => "zstd",
+        95 => "xz",
+        98 => "ppmd",
+        99 => "aes",
+        _ => "another",
     }
 }
 

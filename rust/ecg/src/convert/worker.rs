@@ -11,7 +11,7 @@ use crate::convert::records::{Records, Rejected};
 use crate::error::{ParseError, StoreError};
 use crate::recording::{QualityFlags, Recording, Signal};
 use crate::resample::Resampler;
-use crate::source::{self, Entry};
+use crate::source::{Entry, EntryReader};
 use crate::store::files::{WrittenFile, failed};
 use crate::store::layout::{SHARD_ROWS, shard_path};
 use crate::store::{ChunkEncoder, ShardWriter};
@@ -49,6 +49,7 @@ pub(crate) struct Worker<'run> {
     counters: &'run Counters,
     stop: &'run AtomicBool,
     max_bytes: u64,
+    reader: EntryReader,
     parser: Parser,
     resampler: Resampler,
     encoder: ChunkEncoder,
@@ -77,6 +78,7 @@ impl<'run> Worker<'run> {
             counters,
             stop,
             max_bytes: options.max_bytes,
+            reader: EntryReader::default(),
             parser: Parser::new(options),
             resampler: Resampler::new(),
             encoder,
@@ -124,7 +126,7 @@ impl<'run> Worker<'run> {
     }
 
     fn convert_file(&mut self, source: &Entry<'_>) -> Result<QualityFlags, ParseError> {
-        source::read_file(&source.path(), self.max_bytes, &mut self.file)?;
+        self.reader.read(source, self.max_bytes, &mut self.file)?;
         self.parser.parse(&self.file, &mut self.recording)?;
         let mut flags = self.recording.flags;
         flags.insert(self.resampler.to_store(&self.recording.signal, &mut self.signal)?);

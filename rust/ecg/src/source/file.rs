@@ -56,6 +56,11 @@ fn reason(error: &io::Error, path: &Path) -> String {
     if error.kind() == io::ErrorKind::NotFound && path.to_str().is_none_or(|name| name.contains(char::REPLACEMENT_CHARACTER)) {
         return "its name is not UTF-8".to_owned();
     }
+    words(error)
+}
+
+/// What the operating system says, in small letters.
+pub(super) fn words(error: &io::Error) -> String {
     let words = error.to_string();
     words.split(" (os error").next().unwrap_or_default().to_lowercase()
 }

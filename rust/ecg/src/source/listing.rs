@@ -1,12 +1,13 @@
 //! From what the user names to entries.
 
 use std::collections::HashSet;
-use std::fs::{self, DirEntry, FileType, Metadata};
+use std::fs::{self, DirEntry, File, FileType, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::entries::Entries;
 use super::entry::{Stamp, path_of};
+use super::zip::{self, Contents, ListError};
 use crate::error::StoreError;
 use crate::store::files::failed;
 
@@ -24,7 +25,8 @@ pub type GoOn<'a> = dyn FnMut() -> Result<(), StoreError> + 'a;
 
 /// List the files of `sources`.
 ///
-/// A folder gives its `*.xml` (in any case), sub-folders and symbolic links included, loops walked once. A name ending in `.txt` is a list:
+/// A folder gives its `*.xml` and the `*.xml` in its `*.zip` (in any case), sub-folders and symbolic links included, loops walked once. An
+/// archive gives its `*.xml`. A name ending in `.txt` is a list:
 /// one path a line, relative to the current folder; blank lines and lines beginning with `#` are left out. A name that does not exist but
 /// has `*`, `?` or `[` is a glob pattern. Any other file is taken whatever its name. A file of a list that does not exist is an entry
 /// all the same.
@@ -61,7 +63,9 @@ fn add(
     if metadata.is_dir() {
         walk(path, listing, walked, go_on)
     } else if has_extension(path, "txt") {
-        add_list(path, listing)
+        add_list(path, listing, go_on)
+    } else if has_extension(path, "zip") {
+        add_archive(&absolute(path)?, metadata, listing, go_on)
     } else {
         listing.entries.push_file(&absolute(path)?, Some(Stamp::of(metadata)));
         Ok(())
@@ -85,6 +89,11 @@ fn walk(root: &Path, listing: &mut Listing, walked: &mut HashSet<PathBuf>, go_on
             // A link that leads nowhere is kept when its name is right, so that it is rejected in the open.
             if kind.is_dir() || (kind.is_symlink() && path.is_dir()) {
                 folders.push(path);
+            } else if has_extension(&path, "zip") {
+                match fs::metadata(&path) {
+                    Ok(metadata) => add_archive(&path, &metadata, listing, go_on)?,
+                    Err(_) => listing.entries.push_file(&path, None),
+                }
             } else if has_extension(&path, "xml") {
                 listing.entries.push_file(&path, stamp_of(&entry, kind));
             } else {
@@ -97,14 +106,33 @@ fn walk(root: &Path, listing: &mut Listing, walked: &mut HashSet<PathBuf>, go_on
     Ok(())
 }
 
-fn add_list(path: &Path, listing: &mut Listing) -> Result<(), StoreError> {
+/// Add the members of a zip archive; one that is damaged is an entry itself too, so that it is rejected in the open.
+fn add_archive(path: &Path, metadata: &Metadata, listing: &mut Listing, go_on: &mut GoOn<'_>) -> Result<(), StoreError> {
+    let contents = File::open(path).map_err(ListError::from);
+    let contents = match contents.and_then(|file| zip::contents(&file, metadata.len(), path, go_on)) {
+        Ok(contents) => contents,
+        Err(ListError::Stopped(error)) => return Err(error),
+        Err(ListError::Io(_)) => Contents::default(),
+    };
+    if !contents.is_whole {
+        listing.entries.push_file(path, Some(Stamp::of(metadata)));
+    }
+    listing.entries.append(&contents.entries);
+    listing.num_skipped += contents.num_skipped;
+    Ok(())
+}
+
+fn add_list(path: &Path, listing: &mut Listing, go_on: &mut GoOn<'_>) -> Result<(), StoreError> {
     let text = fs::read(path).map_err(|source| failed("cannot read", path, source))?;
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text);
     for line in text.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii) {
         if !line.is_empty() && line[0] != b'#' {
             let path = absolute(&path_of(line))?;
-            let stamp = fs::metadata(&path).ok().map(|found| Stamp::of(&found));
-            listing.entries.push_file(&path, stamp);
+            go_on()?;
+            match fs::metadata(&path).ok() {
+                Some(found) if has_extension(&path, "zip") => add_archive(&path, &found, listing, go_on)?,
+                found => listing.entries.push_file(&path, found.as_ref().map(Stamp::of)),
+            }
         }
     }
     Ok(())
@@ -140,7 +168,7 @@ fn add_pattern(
     Ok(())
 }
 
-fn has_extension(path: &Path, extension: &str) -> bool {
+pub(super) fn has_extension(path: &Path, extension: &str) -> bool {
     path.extension().is_some_and(|found| found.eq_ignore_ascii_case(extension))
 }
 

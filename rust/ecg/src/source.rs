@@ -3,6 +3,7 @@
 mod entries;
 mod entry;
 mod file;
+mod folder;
 mod listing;
 mod reader;
 pub mod zip;

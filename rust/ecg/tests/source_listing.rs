@@ -114,12 +114,49 @@ fn a_file_beyond_the_limit_is_not_read() {
 fn listing_can_be_stopped() {
     let folder = tempfile::tempdir().unwrap();
     touch(folder.path(), &["a.xml", "b.xml"]);
-    let mut num_calls = 0;
-    let stop_at_second = &mut || {
-        num_calls += 1;
-        if num_calls == 2 { Err(StoreError::Cancelled) } else { Ok(()) }
-    };
-    assert!(matches!(source::list(&[folder.path().into()], stop_at_second), Err(StoreError::Cancelled)));
+    assert!(matches!(source::list(&[folder.path().into()], &mut || Err(StoreError::Cancelled)), Err(StoreError::Cancelled)));
+}
+
+#[test]
+fn many_nested_folders_are_all_walked_in_one_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut expected = Vec::new();
+    for number in 0..300 {
+        let name = format!("{}/{}-{}/{}/{number}.xml", number % 3, number % 7, number % 2, number % 5);
+        touch(folder.path(), &[&name]);
+        expected.push(PathBuf::from(name));
+    }
+    expected.sort();
+    for _ in 0..5 {
+        let found: Vec<PathBuf> = names(folder.path(), &[folder.path().into()]).into_iter().map(PathBuf::from).collect();
+        assert_eq!(found, expected);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_folder_is_listed_under_its_own_name_whatever_links_lead_to_it() {
+    let folder = tempfile::tempdir().unwrap();
+    touch(folder.path(), &["z/deep/c.xml"]);
+    for (target, link) in [("z/deep", "a"), ("z", "b"), ("z/deep", "z/first")] {
+        std::os::unix::fs::symlink(folder.path().join(target), folder.path().join(link)).unwrap();
+    }
+    assert_eq!(names(folder.path(), &[folder.path().into()]), ["z/deep/c.xml"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_folder_that_cannot_be_listed_is_named() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    touch(folder.path(), &["a.xml", "closed/b.xml"]);
+    let closed = folder.path().join("closed");
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o000)).unwrap();
+    // An administrator may list everything.
+    if let Err(error) = list(&[folder.path().into()]) {
+        assert!(error.to_string().contains("closed"), "{error}");
+    }
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o700)).unwrap();
 }
 
 #[test]

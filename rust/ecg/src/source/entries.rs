@@ -140,17 +140,31 @@ impl Span {
 
 /// Part by part: `a/z` stands before `a-b`, although `-` comes before `/`.
 fn compare(a: &Entry<'_>, b: &Entry<'_>) -> Ordering {
-    if let (Some(x), Some(y)) = (a.place, b.place)
-        && a.container == b.container
-    {
-        return x.offset.cmp(&y.offset).then_with(|| a.name.cmp(b.name));
+    if a.container == b.container {
+        return match (a.place, b.place) {
+            (Some(x), Some(y)) => x.offset.cmp(&y.offset).then_with(|| a.name.cmp(b.name)),
+            (x, y) => a.name.cmp(b.name).then_with(|| x.is_some().cmp(&y.is_some())),
+        };
     }
-    parts(a).cmp(parts(b)).then_with(|| a.place.is_some().cmp(&b.place.is_some()))
+    // Whole paths are compared byte by byte only where one folder lies in the other.
+    match a.container.iter().zip(b.container).find(|(x, y)| x != y) {
+        Some((x, y)) => marked(*x).cmp(&marked(*y)),
+        _ => parts(a).cmp(parts(b)).then_with(|| a.place.is_some().cmp(&b.place.is_some())),
+    }
+}
+
+/// A byte of a path, smaller than any other where it stands between parts.
+fn marked(byte: u8) -> u8 {
+    if std::path::is_separator(char::from(byte)) { 0 } else { byte }
 }
 
 /// The whole path, with the byte that no path has between its parts.
 fn parts<'a>(entry: &Entry<'a>) -> impl Iterator<Item = u8> + use<'a> {
     let folder = entry.container.strip_suffix(b"/").unwrap_or(entry.container);
-    let marked = |&byte: &u8| if std::path::is_separator(char::from(byte)) { 0 } else { byte };
-    folder.iter().map(marked).chain((!entry.container.is_empty()).then_some(0)).chain(entry.name.iter().map(marked))
+    folder
+        .iter()
+        .copied()
+        .map(marked)
+        .chain((!entry.container.is_empty()).then_some(0))
+        .chain(entry.name.iter().copied().map(marked))
 }

@@ -1,12 +1,12 @@
 //! From what the user names to entries.
 
-use std::collections::HashSet;
-use std::fs::{self, DirEntry, File, FileType, Metadata};
+use std::fs::{self, File, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::entries::Entries;
 use super::entry::{Stamp, path_of};
+use super::folder::Walker;
 use super::zip::{self, Contents, ListError};
 use crate::error::StoreError;
 use crate::store::files::failed;
@@ -35,12 +35,12 @@ pub type GoOn<'a> = dyn FnMut() -> Result<(), StoreError> + 'a;
 /// When a source does not exist, a folder cannot be listed, there is no file at all, or `go_on` says to stop.
 pub fn list(sources: &[PathBuf], go_on: &mut GoOn<'_>) -> Result<Listing, StoreError> {
     let mut listing = Listing::default();
-    let mut walked = HashSet::new();
+    let walker = Walker::default();
     for source in sources {
         match fs::metadata(source) {
-            Ok(metadata) => add(source, &metadata, &mut listing, &mut walked, go_on)?,
+            Ok(metadata) => add(source, &metadata, &mut listing, &walker, go_on)?,
             Err(error) if error.kind() == io::ErrorKind::NotFound && is_pattern(source) => {
-                add_pattern(source, &mut listing, &mut walked, go_on)?;
+                add_pattern(source, &mut listing, &walker, go_on)?;
             }
             Err(error) => return Err(failed("cannot read", source, error)),
         }
@@ -53,15 +53,9 @@ pub fn list(sources: &[PathBuf], go_on: &mut GoOn<'_>) -> Result<Listing, StoreE
     Ok(listing)
 }
 
-fn add(
-    path: &Path,
-    metadata: &Metadata,
-    listing: &mut Listing,
-    walked: &mut HashSet<PathBuf>,
-    go_on: &mut GoOn<'_>,
-) -> Result<(), StoreError> {
+fn add(path: &Path, metadata: &Metadata, listing: &mut Listing, walker: &Walker, go_on: &mut GoOn<'_>) -> Result<(), StoreError> {
     if metadata.is_dir() {
-        walk(path, listing, walked, go_on)
+        add_folder(path, listing, walker, go_on)
     } else if has_extension(path, "txt") {
         add_list(path, listing, go_on)
     } else if has_extension(path, "zip") {
@@ -72,38 +66,19 @@ fn add(
     }
 }
 
-/// Add every `*.xml` below a folder; a folder reached twice (through a link) is walked once, under the first of its names.
-fn walk(root: &Path, listing: &mut Listing, walked: &mut HashSet<PathBuf>, go_on: &mut GoOn<'_>) -> Result<(), StoreError> {
-    let mut folders = vec![absolute(root)?];
-    while let Some(folder) = folders.pop() {
-        let cannot_list = |source| failed("cannot list the folder", &folder, source);
-        if !walked.insert(fs::canonicalize(&folder).map_err(cannot_list)?) {
-            continue;
-        }
-        let first_child = folders.len();
-        for entry in fs::read_dir(&folder).map_err(cannot_list)? {
-            go_on()?;
-            let entry = entry.map_err(cannot_list)?;
-            let path = entry.path();
-            let kind = entry.file_type().map_err(cannot_list)?;
-            // A link that leads nowhere is kept when its name is right, so that it is rejected in the open.
-            if kind.is_dir() || (kind.is_symlink() && path.is_dir()) {
-                folders.push(path);
-            } else if has_extension(&path, "zip") {
-                match fs::metadata(&path) {
-                    Ok(metadata) => add_archive(&path, &metadata, listing, go_on)?,
-                    Err(_) => listing.entries.push_file(&path, None),
-                }
-            } else if has_extension(&path, "xml") {
-                listing.entries.push_file(&path, stamp_of(&entry, kind));
-            } else {
-                listing.num_skipped += 1;
+/// Add what lies below a folder.
+fn add_folder(root: &Path, listing: &mut Listing, walker: &Walker, go_on: &mut GoOn<'_>) -> Result<(), StoreError> {
+    walker.walk(absolute(root)?, go_on, &mut |found, go_on| {
+        listing.entries.append(&found.files);
+        listing.num_skipped += found.num_skipped;
+        for path in found.archives {
+            match fs::metadata(&path) {
+                Ok(metadata) => add_archive(&path, &metadata, listing, go_on)?,
+                Err(_) => listing.entries.push_file(&path, None),
             }
         }
-        // The first name in the order of names wins, whatever order the disk lists them in.
-        folders[first_child..].sort_unstable_by(|a, b| b.cmp(a));
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 /// Add the members of a zip archive; one that is damaged is an entry itself too, so that it is rejected in the open.
@@ -138,22 +113,11 @@ fn add_list(path: &Path, listing: &mut Listing, go_on: &mut GoOn<'_>) -> Result<
     Ok(())
 }
 
-/// Of what a link leads to, when it leads somewhere.
-fn stamp_of(entry: &DirEntry, kind: FileType) -> Option<Stamp> {
-    let found = if kind.is_symlink() { fs::metadata(entry.path()) } else { entry.metadata() };
-    found.ok().map(|found| Stamp::of(&found))
-}
-
 fn is_pattern(path: &Path) -> bool {
     path.to_str().is_some_and(|name| name.contains(['*', '?', '[']))
 }
 
-fn add_pattern(
-    pattern: &Path,
-    listing: &mut Listing,
-    walked: &mut HashSet<PathBuf>,
-    go_on: &mut GoOn<'_>,
-) -> Result<(), StoreError> {
+fn add_pattern(pattern: &Path, listing: &mut Listing, walker: &Walker, go_on: &mut GoOn<'_>) -> Result<(), StoreError> {
     let text = pattern.to_str().unwrap_or_default();
     let matches = glob::glob(text).map_err(|error| StoreError::Layout {
         path: pattern.to_owned(),
@@ -163,7 +127,7 @@ fn add_pattern(
     for path in matches {
         let path = path.map_err(|error| failed("cannot read", error.path(), io::Error::from(error.error().kind())))?;
         let metadata = fs::metadata(&path).map_err(|source| failed("cannot read", &path, source))?;
-        add(&path, &metadata, listing, walked, go_on)?;
+        add(&path, &metadata, listing, walker, go_on)?;
     }
     Ok(())
 }

@@ -22,7 +22,8 @@ impl Avx512 {
         let found = is_x86_feature_detected!("avx512f")
             && is_x86_feature_detected!("avx512bw")
             && is_x86_feature_detected!("avx512vbmi")
-            && is_x86_feature_detected!("avx512vbmi2");
+            && is_x86_feature_detected!("avx512vbmi2")
+            && is_x86_feature_detected!("popcnt");
         found.then_some(Self(()))
     }
 
@@ -123,7 +124,7 @@ mod kernels {
 
     /// Six-bit values of `text` without its white space to the front of `out`, which is [`SLACK`] longer; their number, or `None` when a
     /// character is foreign.
-    #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,avx512vbmi2")]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,avx512vbmi2,popcnt")]
     pub(super) fn values(text: &[u8], out: &mut [u8]) -> Option<usize> {
         assert!(out.len() >= text.len() + SLACK, "room for whole vectors");
         let (low, high) = MEANING.split_at(64);

@@ -22,6 +22,8 @@
 mod base64;
 pub mod convert;
 pub mod error;
+mod extremes;
+mod instructions;
 pub mod lead;
 mod microvolts;
 pub mod pack;

@@ -7,6 +7,7 @@
 
 use std::mem::MaybeUninit;
 
+use crate::instructions::Level;
 use crate::recording::{LeadSet, NUM_LEADS, Signal};
 
 /// As [`Signal::write_microvolts`].
@@ -14,58 +15,29 @@ pub(crate) fn write(signal: &Signal, out: &mut [f32]) {
     assert_eq!(out.len(), NUM_LEADS * signal.num_samples, "output of 12 x num_samples");
     // SAFETY: the same memory with a weaker promise, and `fill` writes nothing but floats.
     let out = unsafe { &mut *(std::ptr::from_mut(out) as *mut [MaybeUninit<f32>]) };
-    Level::best().fill(signal, out);
+    fill_with(Level::best(), signal, out);
 }
 
 /// As [`Signal::to_microvolts`].
 pub(crate) fn collect(signal: &Signal) -> Vec<f32> {
     let length = NUM_LEADS * signal.num_samples;
     let mut values = Vec::with_capacity(length);
-    Level::best().fill(signal, &mut values.spare_capacity_mut()[..length]);
+    fill_with(Level::best(), signal, &mut values.spare_capacity_mut()[..length]);
     // SAFETY: `fill` has written all `length` values.
     unsafe { values.set_len(length) };
     values
 }
 
-/// An instruction set; others than `Portable` exist only where the machine has them, because only [`Level::available`] makes them.
-#[derive(Clone, Copy, Debug)]
-enum Level {
-    Portable,
-    #[cfg(target_arch = "x86_64")]
-    Avx2,
-    #[cfg(target_arch = "x86_64")]
-    Avx512,
-}
-
-impl Level {
-    /// All that this machine has, the fastest first.
-    fn available() -> impl Iterator<Item = Self> {
-        [
-            #[cfg(target_arch = "x86_64")]
-            (is_x86_feature_detected!("avx512bw") && is_x86_feature_detected!("avx512vl")).then_some(Self::Avx512),
-            #[cfg(target_arch = "x86_64")]
-            is_x86_feature_detected!("avx2").then_some(Self::Avx2),
-            Some(Self::Portable),
-        ]
-        .into_iter()
-        .flatten()
-    }
-
-    fn best() -> Self {
-        Self::available().next().unwrap_or(Self::Portable)
-    }
-
-    /// As [`fill`].
-    fn fill(self, signal: &Signal, out: &mut [MaybeUninit<f32>]) {
-        match self {
-            Self::Portable => fill(signal, out),
-            // SAFETY: this level is made only by `available`, after the machine said that it has the feature.
-            #[cfg(target_arch = "x86_64")]
-            Self::Avx2 => unsafe { fill_avx2(signal, out) },
-            // SAFETY: as above.
-            #[cfg(target_arch = "x86_64")]
-            Self::Avx512 => unsafe { fill_avx512(signal, out) },
-        }
+/// As [`fill`].
+fn fill_with(level: Level, signal: &Signal, out: &mut [MaybeUninit<f32>]) {
+    match level {
+        Level::Portable => fill(signal, out),
+        // SAFETY: this level exists only after the machine said that it has the features.
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx2(_) => unsafe { fill_avx2(signal, out) },
+        // SAFETY: as above.
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx512(_) => unsafe { fill_avx512(signal, out) },
     }
 }
 
@@ -168,7 +140,7 @@ mod tests {
                     .collect();
                 for level in Level::available() {
                     let mut out = vec![MaybeUninit::new(f32::NAN); NUM_LEADS * num_samples];
-                    level.fill(&signal, &mut out);
+                    fill_with(level, &signal, &mut out);
                     // SAFETY: made of initialised values.
                     let found: Vec<u32> = out.iter().map(|value| unsafe { value.assume_init() }.to_bits()).collect();
                     assert!(found == wanted, "{level:?}, {lead_set:?}, {num_samples} samples");

@@ -85,6 +85,7 @@ impl Parser {
     /// # Errors
     /// A [`ParseError`] that says why the file is no recording; `recording` then holds nothing of use.
     pub fn parse(&mut self, bytes: &[u8], recording: &mut Recording) -> Result<(), ParseError> {
+        self.workspace.assembly.take_room(&mut recording.signal);
         recording.clear();
         let size = bytes.len() as u64;
         if size > self.options.max_bytes {

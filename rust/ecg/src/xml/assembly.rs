@@ -3,6 +3,7 @@
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::error::ParseError;
+use crate::extremes::extremes;
 use crate::lead::Lead;
 use crate::recording::{LeadSet, NUM_LEADS, QualityFlags, Recording, Signal};
 
@@ -32,6 +33,13 @@ pub(crate) struct Assembly {
 }
 
 impl Assembly {
+    /// Take the counts of a recording that is about to be overwritten as room for the next.
+    pub(crate) fn take_room(&mut self, signal: &mut Signal) {
+        if self.counts.len() < signal.counts.len() {
+            std::mem::swap(&mut self.counts, &mut signal.counts);
+        }
+    }
+
     /// Forget the last file.
     pub(crate) fn clear(&mut self) {
         self.num_counts = 0;
@@ -97,11 +105,25 @@ impl Assembly {
         signal.num_samples = num_samples;
         signal.sampling_rate_hz = sampling_rate_hz;
         signal.lsb_uv = [0.0; NUM_LEADS];
+        let are_the_eight = usize::from(recording.num_leads_stored) == Lead::INDEPENDENT.len();
+        if are_the_eight && self.num_counts == Lead::INDEPENDENT.len() * num_samples {
+            self.hand_over(signal);
+            return Ok(());
+        }
         self.write_leads(&Lead::INDEPENDENT, signal);
         if usize::from(recording.num_leads_stored) > Lead::INDEPENDENT.len() {
             self.check_limb_leads(recording);
         }
         Ok(())
+    }
+
+    /// Give the counts away as they are: the eight leads, equally long.
+    fn hand_over(&mut self, signal: &mut Signal) {
+        for (slot, stored) in signal.lsb_uv.iter_mut().zip(self.stored.iter().flatten()) {
+            *slot = stored.lsb_uv;
+        }
+        self.counts.truncate(self.num_counts);
+        std::mem::swap(&mut self.counts, &mut signal.counts);
     }
 
     /// Copy the counts and gains of `leads` to the signal, completed with the last value.
@@ -164,11 +186,7 @@ fn completed(counts: &[i16]) -> impl Iterator<Item = i16> {
 
 /// What the counts of a lead, little-endian, say about it.
 fn judge(counts: &[i16], lsb_uv: f32) -> QualityFlags {
-    let (mut low, mut high) = (i16::MAX, i16::MIN);
-    for &count in counts {
-        low = low.min(i16::from_le(count));
-        high = high.max(i16::from_le(count));
-    }
+    let (low, high) = extremes(counts);
     let mut flags = QualityFlags::default();
     if low == high {
         flags.insert(QualityFlags::FLAT_LEAD);

@@ -11,10 +11,10 @@ mod waveform;
 use crate::error::ParseError;
 use crate::recording::{Dialect, QualityFlags, Recording};
 use crate::xml::field;
-use crate::xml::muse::fields::{Acquisition, Demographics, MeasurementFields};
+use crate::xml::muse::fields::{Acquisition, Demographics, Fields, MeasurementFields};
 use crate::xml::muse::statements::read_statements;
 use crate::xml::muse::waveform::Waveform;
-use crate::xml::scan::{Scanner, Tag};
+use crate::xml::scan::{Layout, Scanner, Tag};
 use crate::xml::{ParseOptions, Workspace};
 
 /// Blocks of the root that hold nothing for us, some of them free text about a person.
@@ -69,6 +69,7 @@ impl<'a> Document<'a> {
         options: ParseOptions,
         recording: &mut Recording,
     ) -> Result<(), ParseError> {
+        let mut measurements = Layout::default();
         while let Some(tag) = scanner.next_tag() {
             let (name, start) = match tag {
                 Tag::Open { name, start, empty: false } => (name, start),
@@ -78,27 +79,22 @@ impl<'a> Document<'a> {
             match name {
                 b"Waveform" => {
                     self.num_waveforms += 1;
-                    if let Some(waveform) = Waveform::read(scanner, start)? {
+                    let mut waveform = Waveform::default();
+                    if waveform.read(scanner, start)? {
                         self.add(&waveform);
                     }
                 }
                 b"PatientDemographics" => {
-                    children(scanner, "PatientDemographics", start, |name, at, scanner| {
-                        self.demographics.read(name, at, scanner)
-                    })?;
+                    read_fields(scanner, "PatientDemographics", start, &mut self.demographics, None)?;
                 }
-                b"TestDemographics" => {
-                    children(scanner, "TestDemographics", start, |name, at, scanner| self.acquisition.read(name, at, scanner))?;
-                }
+                b"TestDemographics" => read_fields(scanner, "TestDemographics", start, &mut self.acquisition, None)?,
                 b"RestingECGMeasurements" => {
-                    children(scanner, "RestingECGMeasurements", start, |name, at, scanner| {
-                        self.measurements.read(name, at, scanner)
-                    })?;
+                    let fields = &mut self.measurements;
+                    read_fields(scanner, "RestingECGMeasurements", start, fields, Some(&mut measurements))?;
                 }
                 b"OriginalRestingECGMeasurements" => {
-                    children(scanner, "OriginalRestingECGMeasurements", start, |name, at, scanner| {
-                        self.original_measurements.read(name, at, scanner)
-                    })?;
+                    let fields = &mut self.original_measurements;
+                    read_fields(scanner, "OriginalRestingECGMeasurements", start, fields, Some(&mut measurements))?;
                 }
                 b"Diagnosis" if options.keep_statements => read_statements(scanner, start, &mut recording.statements)?,
                 b"Diagnosis" => scanner.skip_block("Diagnosis", start)?,
@@ -120,21 +116,21 @@ impl<'a> Document<'a> {
             self.untyped.get_or_insert(*waveform);
         } else if kind.eq_ignore_ascii_case(b"Rhythm") {
             self.several_rhythms |= self.rhythm.is_some();
-            if self.rhythm.is_none_or(|rhythm| !rhythm.is_complete() && waveform.is_complete()) {
+            if self.rhythm.as_ref().is_none_or(|rhythm| !rhythm.is_complete() && waveform.is_complete()) {
                 self.rhythm = Some(*waveform);
             }
         }
     }
 
     /// The rhythm: by its type, never by position; a single block without a type is taken.
-    fn choose(&self, flags: &mut QualityFlags) -> Result<Waveform<'a>, ParseError> {
-        if let Some(rhythm) = self.rhythm {
+    fn choose(&self, flags: &mut QualityFlags) -> Result<&Waveform<'a>, ParseError> {
+        if let Some(rhythm) = &self.rhythm {
             if self.several_rhythms {
                 flags.insert(QualityFlags::SEVERAL_RHYTHMS);
             }
             return Ok(rhythm);
         }
-        match self.untyped {
+        match &self.untyped {
             Some(untyped) if self.num_untyped == 1 => {
                 flags.insert(QualityFlags::UNTYPED_WAVEFORM);
                 Ok(untyped)
@@ -154,24 +150,48 @@ impl<'a> Document<'a> {
     }
 }
 
-/// Visit the children of `element`, whose opening tag (at `start`) was just read, until it closes.
-fn children<'a>(
+/// Read the children of `element`, whose opening tag (at `start`) was just read, until it closes; as in `layout` where it is, which a first
+/// element fills.
+fn read_fields<'a, F: Fields<'a>>(
     scanner: &mut Scanner<'a>,
     element: &'static str,
     start: usize,
-    mut visit: impl FnMut(&[u8], usize, &mut Scanner<'a>) -> Result<(), ParseError>,
+    fields: &mut F,
+    mut layout: Option<&mut Layout<'a, F::Slot>>,
 ) -> Result<(), ParseError> {
-    while let Some(tag) = scanner.next_tag() {
-        match tag {
-            Tag::Close { name, .. } if name == element.as_bytes() => return Ok(()),
+    if let Some(layout) = &mut layout
+        && layout.follow(element, scanner, |slot, value| fields.set(slot, value))
+    {
+        return Ok(());
+    }
+    loop {
+        let begin = scanner.position();
+        match scanner.next_tag() {
+            Some(Tag::Close { name, .. }) if name == element.as_bytes() => {
+                if let Some(layout) = layout {
+                    layout.remember_end(element, scanner, begin);
+                }
+                return Ok(());
+            }
             // A block that swallowed the next one would hide a waveform: better no value than a wrong one.
-            Tag::Open { name: b"Waveform" | b"LeadData", start, .. }
-            | Tag::Close { name: b"Waveform" | b"RestingECG", start } => {
+            Some(
+                Tag::Open { name: b"Waveform" | b"LeadData", start, .. }
+                | Tag::Close { name: b"Waveform" | b"RestingECG", start },
+            ) => {
                 return Err(ParseError::Malformed { what: "an element is not closed before this tag", offset: start as u64 });
             }
-            Tag::Open { name, start, empty: false } => visit(name, start, scanner)?,
-            Tag::Open { .. } | Tag::Close { .. } => {}
+            Some(Tag::Open { name, start, empty: false }) => {
+                let known = F::slot_of(name);
+                match known {
+                    Some((slot, element)) => fields.set(slot, scanner.leaf(element, start)?),
+                    None => scanner.skip_plain_leaf(name),
+                }
+                if let Some(layout) = &mut layout {
+                    layout.remember(scanner, begin, start, name, known.map(|(slot, _)| slot));
+                }
+            }
+            Some(Tag::Open { .. } | Tag::Close { .. }) => {}
+            None => return Err(ParseError::Truncated { element, offset: start as u64 }),
         }
     }
-    Err(ParseError::Truncated { element, offset: start as u64 })
 }

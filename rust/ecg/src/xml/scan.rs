@@ -6,12 +6,14 @@
 //! linear in the file's size whatever stands in it.
 
 mod element;
+mod layout;
 mod markup;
 mod words;
 
 use crate::error::ParseError;
 use crate::xml::field::Field;
 pub(crate) use element::Element;
+pub(crate) use layout::Layout;
 use markup::markup_end;
 pub(crate) use markup::without_markup;
 use words::{angle_bracket, num_letters};
@@ -192,9 +194,13 @@ impl<'a> Scanner<'a> {
             match rest.get(at + 1) {
                 // A comment or CDATA section may hold what looks like a closing tag: from the beginning, tag by tag.
                 Some(b'!') => break,
-                Some(b'/') if rest[at + 2..].starts_with(element.as_bytes()) => {
-                    self.position += at;
-                    break;
+                Some(b'/') => {
+                    // Not the closing tag of an element whose name only begins so.
+                    let after = rest[at + 2..].strip_prefix(element.as_bytes()).and_then(<[u8]>::first);
+                    if after.is_some_and(|&byte| !IS_NAME[byte as usize]) {
+                        self.position += at;
+                        break;
+                    }
                 }
                 _ => {}
             }

@@ -5,28 +5,64 @@ use crate::recording::Measurements;
 use crate::xml::field::Field;
 use crate::xml::scan::Scanner;
 
-/// Generates a struct of raw fields and the reading of one child element into it.
+/// The fields of one kind of element.
+pub(super) trait Fields<'a> {
+    /// Which field.
+    type Slot: Copy;
+
+    /// The field that the child of this name is, and the name for messages.
+    fn slot_of(name: &[u8]) -> Option<(Self::Slot, &'static str)>;
+
+    /// The place of a field.
+    fn field(&mut self, slot: Self::Slot) -> &mut Field<'a>;
+
+    /// Keep a field; the first of several that is not blank counts.
+    fn set(&mut self, slot: Self::Slot, value: Field<'a>) {
+        let field = self.field(slot);
+        if field.is_blank() {
+            *field = value;
+        }
+    }
+
+    /// Read the child that was just opened, if it is one of ours.
+    fn read(&mut self, name: &[u8], start: usize, scanner: &mut Scanner<'a>) -> Result<(), ParseError> {
+        if let Some((slot, element)) = Self::slot_of(name) {
+            self.set(slot, scanner.leaf(element, start)?);
+        }
+        Ok(())
+    }
+}
+
+/// Generates a struct of raw fields.
 macro_rules! fields {
-    ($(#[$doc:meta])* $name:ident { $($field:ident = $element:literal),* $(,)? }) => {
+    ($(#[$doc:meta])* $name:ident, $slot:ident { $($field:ident = $element:literal),* $(,)? }) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, Default)]
         pub(super) struct $name<'a> {
             $(pub(super) $field: Field<'a>),*
         }
 
-        impl<'a> $name<'a> {
-            /// Read the child that was just opened, if it is one of ours; the first of several that is not blank counts.
-            pub(super) fn read(&mut self, name: &[u8], start: usize, scanner: &mut Scanner<'a>) -> Result<(), ParseError> {
+        #[allow(non_camel_case_types, reason = "the names of the fields")]
+        #[derive(Clone, Copy, Debug)]
+        pub(super) enum $slot {
+            $($field),*
+        }
+
+        impl<'a> Fields<'a> for $name<'a> {
+            type Slot = $slot;
+
+            fn slot_of(name: &[u8]) -> Option<(Self::Slot, &'static str)> {
                 // Patterns of bytes become a tree of comparisons, where guards would be tried one after the other.
-                let (element, slot) = match name {
-                    $($element => (const { as_text($element) }, &mut self.$field),)*
-                    _ => return Ok(()),
-                };
-                let field = scanner.leaf(element, start)?;
-                if slot.is_blank() {
-                    *slot = field;
+                match name {
+                    $($element => Some(($slot::$field, const { as_text($element) })),)*
+                    _ => None,
                 }
-                Ok(())
+            }
+
+            fn field(&mut self, slot: Self::Slot) -> &mut Field<'a> {
+                match slot {
+                    $($slot::$field => &mut self.$field),*
+                }
             }
         }
     };
@@ -43,17 +79,17 @@ const fn as_text(name: &'static [u8]) -> &'static str {
 
 fields! {
     /// Of `PatientDemographics`: nothing that names the person.
-    Demographics { age = b"PatientAge", age_units = b"AgeUnits", gender = b"Gender" }
+    Demographics, DemographicsSlot { age = b"PatientAge", age_units = b"AgeUnits", gender = b"Gender" }
 }
 
 fields! {
     /// Of `TestDemographics`.
-    Acquisition { device = b"AcquisitionDevice", time = b"AcquisitionTime", date = b"AcquisitionDate" }
+    Acquisition, AcquisitionSlot { device = b"AcquisitionDevice", time = b"AcquisitionTime", date = b"AcquisitionDate" }
 }
 
 fields! {
     /// Of `RestingECGMeasurements` and `OriginalRestingECGMeasurements`.
-    MeasurementFields {
+    MeasurementFields, MeasurementSlot {
         ventricular_rate = b"VentricularRate",
         atrial_rate = b"AtrialRate",
         pr_interval = b"PRInterval",
@@ -68,12 +104,12 @@ fields! {
 
 fields! {
     /// Of `Waveform`, its leads aside.
-    WaveformFields { kind = b"WaveformType", sample_base = b"SampleBase", sample_exponent = b"SampleExponent" }
+    WaveformFields, WaveformSlot { kind = b"WaveformType", sample_base = b"SampleBase", sample_exponent = b"SampleExponent" }
 }
 
 fields! {
     /// Of `LeadData`.
-    LeadFields {
+    LeadFields, LeadSlot {
         byte_count = b"LeadByteCountTotal",
         time_offset = b"LeadTimeOffset",
         sample_count = b"LeadSampleCountTotal",

@@ -4,10 +4,10 @@ use crate::error::ParseError;
 use crate::lead::Lead;
 use crate::recording::{NUM_LEADS, QualityFlags, Recording};
 use crate::xml::field::Field;
-use crate::xml::muse::children;
-use crate::xml::muse::fields::{LeadFields, WaveformFields};
+use crate::xml::muse::fields::{Fields, LeadFields, WaveformFields};
+use crate::xml::muse::read_fields;
 use crate::xml::payload::most_bytes;
-use crate::xml::scan::{Scanner, Tag};
+use crate::xml::scan::{Layout, Scanner, Tag};
 use crate::xml::{ParseOptions, Workspace};
 
 /// A waveform that may be the rhythm.
@@ -20,30 +20,30 @@ pub(super) struct Waveform<'a> {
 }
 
 impl<'a> Waveform<'a> {
-    /// Read one `Waveform`; `None` when it cannot be the rhythm.
-    pub(super) fn read(scanner: &mut Scanner<'a>, start: usize) -> Result<Option<Self>, ParseError> {
-        let mut waveform = Self::default();
+    /// Read one `Waveform` into an empty one, and tell whether it can be the rhythm.
+    pub(super) fn read(&mut self, scanner: &mut Scanner<'a>, start: usize) -> Result<bool, ParseError> {
+        let mut layout = Layout::default();
         while let Some(tag) = scanner.next_tag() {
             match tag {
                 Tag::Open { name: b"LeadData", start, empty: false } => {
                     let mut lead = LeadFields::default();
-                    children(scanner, "LeadData", start, |name, at, scanner| lead.read(name, at, scanner))?;
-                    waveform.add(&lead);
+                    read_fields(scanner, "LeadData", start, &mut lead, Some(&mut layout))?;
+                    self.add(&lead);
                 }
                 Tag::Open { name: b"WaveformType", start: at, empty: false } => {
-                    waveform.fields.read(b"WaveformType", at, scanner)?;
-                    let kind = waveform.fields.kind;
+                    self.fields.read(b"WaveformType", at, scanner)?;
+                    let kind = self.fields.kind;
                     let is_new = kind.offset == at && !kind.is_blank();
                     if is_new && !kind.text().eq_ignore_ascii_case(b"Rhythm") {
                         scanner.skip_block("Waveform", start)?;
-                        return Ok(None);
+                        return Ok(false);
                     }
                 }
                 Tag::Open { name: b"Waveform", start, .. } | Tag::Close { name: b"RestingECG", start } => {
                     return Err(ParseError::Malformed { what: "`Waveform` is not closed", offset: start as u64 });
                 }
-                Tag::Open { name, start, empty: false } => waveform.fields.read(name, start, scanner)?,
-                Tag::Close { name: b"Waveform", .. } => return Ok(Some(waveform)),
+                Tag::Open { name, start, empty: false } => self.fields.read(name, start, scanner)?,
+                Tag::Close { name: b"Waveform", .. } => return Ok(true),
                 Tag::Open { .. } | Tag::Close { .. } => {}
             }
         }
@@ -60,13 +60,13 @@ impl<'a> Waveform<'a> {
         if slot.is_some() {
             self.duplicate.get_or_insert(name);
         }
-        if slot.is_none_or(|first| first.payload.is_blank()) {
+        if slot.as_ref().is_none_or(|first| first.payload.is_blank()) {
             *slot = Some(*lead);
         }
     }
 
     pub(super) fn is_complete(&self) -> bool {
-        let has_payload = |lead: &Lead| self.leads[lead.index()].is_some_and(|fields| !fields.payload.is_blank());
+        let has_payload = |lead: &Lead| self.leads[lead.index()].as_ref().is_some_and(|fields| !fields.payload.is_blank());
         Lead::INDEPENDENT.iter().all(has_payload)
     }
 
@@ -101,7 +101,7 @@ impl<'a> Waveform<'a> {
         let Workspace { payload, assembly, .. } = workspace;
         assembly.clear();
         for lead in Lead::ALL {
-            let Some(fields) = self.leads[lead.index()].filter(|fields| !fields.payload.is_blank()) else { continue };
+            let Some(fields) = self.leads[lead.index()].as_ref().filter(|fields| !fields.payload.is_blank()) else { continue };
             fields.check_sample_size(lead)?;
             let lsb_uv = fields.lsb_uv(lead)?;
             let text = fields.payload.text();

@@ -140,7 +140,14 @@ class BatchReader:
             ValueError: An output has another size.
         """
 
-def parse(source: str | PathLike[str] | bytes, *, native: bool = False, strict: bool = False, keep_statements: bool = True) -> Recording:
+def parse(
+    source: str | PathLike[str] | bytes,
+    *,
+    native: bool = False,
+    strict: bool = False,
+    keep_statements: bool = True,
+    max_file_mb: float | None = None,
+) -> Recording:
     """Read one ECG.
 
     Args:
@@ -148,9 +155,11 @@ def parse(source: str | PathLike[str] | bytes, *, native: bool = False, strict: 
         native: Keep the file's own sampling rate and length.
         strict: Refuse what would otherwise only be flagged (CRC mismatch, duplicate lead).
         keep_statements: Keep the lines of the diagnosis.
+        max_file_mb: Refuse larger files; 64 unless told otherwise.
 
     Raises:
         ParseError: The file is no recording; `kind` says why.
+        ValueError: `max_file_mb` is not positive.
         OSError: The file cannot be opened (FileNotFoundError, PermissionError).
     """
 
@@ -163,6 +172,7 @@ def convert(
     strict: bool = False,
     overwrite: bool = False,
     keep_statements: bool = False,
+    max_file_mb: float | None = None,
     on_progress: Callable[[_Progress], Any] | None = None,
 ) -> _Summary:
     """Convert files to a store, or continue; see `hfrisk.convert.convert`.

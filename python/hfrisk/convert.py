@@ -72,6 +72,7 @@ def convert(
     strict: bool = False,
     overwrite: bool = False,
     keep_statements: bool = False,
+    max_file_mb: float | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Summary:
     """Convert ECG files to a store, or continue a conversion that was stopped.
@@ -86,6 +87,7 @@ def convert(
         strict: Reject what would otherwise only be flagged.
         overwrite: Start again when `out` holds a store already; other files in it stay.
         keep_statements: Keep the lines of the diagnosis in the records.
+        max_file_mb: Reject larger files; 64 unless told otherwise.
         on_progress: Called about twenty times a second; an exception from it stops the run.
 
     Raises:
@@ -103,6 +105,7 @@ def convert(
         strict=strict,
         overwrite=overwrite,
         keep_statements=keep_statements,
+        max_file_mb=max_file_mb,
         on_progress=listener,
     )
     return Summary(**summary)
@@ -119,6 +122,7 @@ def convert_command(
     strict: Annotated[bool, typer.Option("--strict", help="Reject what would otherwise only be flagged.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Start again when OUT holds a store already.")] = False,
     keep_statements: Annotated[bool, typer.Option("--keep-statements", help="Keep diagnosis lines in the records.")] = False,
+    max_file_mb: Annotated[float, typer.Option(min=0.001, help="Reject larger files.")] = 64,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show errors only.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as one JSON object on stdout.")] = False,
 ) -> None:
@@ -134,6 +138,7 @@ def convert_command(
                     strict=strict,
                     overwrite=overwrite,
                     keep_statements=keep_statements,
+                    max_file_mb=max_file_mb,
                     on_progress=on_progress,
                 )
         except KeyboardInterrupt:

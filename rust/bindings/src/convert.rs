@@ -10,10 +10,11 @@ use pyo3::prelude::*;
 use pyo3::types::{IntoPyDict, PyDict};
 
 use crate::errors::store_error;
+use crate::recording::max_bytes;
 
 #[pyfunction]
 #[pyo3(signature = (
-    sources, out, *, num_threads = 0, codec = "ecgpack", strict = false, overwrite = false, keep_statements = false, on_progress = None
+    sources, out, *, num_threads = 0, codec = "ecgpack", strict = false, overwrite = false, keep_statements = false, max_file_mb = None, on_progress = None
 ))]
 #[allow(clippy::too_many_arguments)]
 pub(crate) fn convert<'py>(
@@ -25,13 +26,15 @@ pub(crate) fn convert<'py>(
     strict: bool,
     overwrite: bool,
     keep_statements: bool,
+    max_file_mb: Option<f64>,
     on_progress: Option<Py<PyAny>>,
 ) -> PyResult<Bound<'py, PyDict>> {
     let codec = Codec::from_name(codec).ok_or_else(|| {
         let names = Codec::ALL.map(Codec::name).join(", ");
         PyValueError::new_err(format!("codec {codec:?} is not one of {names}"))
     })?;
-    let request = Request { sources, out, num_threads, codec, strict, keep_statements, overwrite };
+    let max_bytes = max_file_mb.map(max_bytes).transpose()?;
+    let request = Request { sources, out, num_threads, codec, strict, keep_statements, max_bytes, overwrite };
     let mut failure = None;
     let result = py.detach(|| {
         hfrisk_ecg::convert::convert(&request, &mut |progress| {

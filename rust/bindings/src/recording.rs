@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use hfrisk_ecg::convert::measurements;
 use hfrisk_ecg::resample::Resampler;
-use hfrisk_ecg::xml::{ParseOptions, Parser};
+use hfrisk_ecg::xml::{DEFAULT_MAX_BYTES, ParseOptions, Parser};
 use hfrisk_ecg::{Lead, NUM_LEADS, ParseError, STORE_RATE_HZ, STORE_SAMPLES, Sex, Signal, source};
 use numpy::ndarray::Array2;
 use numpy::{PyArray2, PyUntypedArrayMethods};
@@ -49,17 +49,19 @@ pub(crate) struct Recording {
 }
 
 #[pyfunction]
-#[pyo3(signature = (source, *, native = false, strict = false, keep_statements = true))]
+#[pyo3(signature = (source, *, native = false, strict = false, keep_statements = true, max_file_mb = None))]
 pub(crate) fn parse(
     py: Python<'_>,
     source: &Bound<'_, PyAny>,
     native: bool,
     strict: bool,
     keep_statements: bool,
+    max_file_mb: Option<f64>,
 ) -> PyResult<Recording> {
     let bytes = source.cast::<PyBytes>().ok().map(PyBytesMethods::as_bytes);
     let path = if bytes.is_none() { Some(source.extract::<PathBuf>()?) } else { None };
-    let options = ParseOptions { strict, keep_statements, ..ParseOptions::default() };
+    let max_bytes = max_file_mb.map(max_bytes).transpose()?.unwrap_or(DEFAULT_MAX_BYTES);
+    let options = ParseOptions { strict, keep_statements, max_bytes };
     let mut workspace = WORKSPACE.take().unwrap_or_default();
     let parsed = py.detach(|| workspace.read(bytes, path.as_deref(), options, native));
     // The header goes to Python, the counts stay to be overwritten.
@@ -79,6 +81,16 @@ pub(crate) fn parse(
         measurements: PyOnceLock::new(),
         original_measurements: PyOnceLock::new(),
     })
+}
+
+/// Bytes of a limit in megabytes (2^20 bytes).
+pub(crate) fn max_bytes(max_file_mb: f64) -> PyResult<u64> {
+    let bytes = max_file_mb * f64::from(1 << 20);
+    if bytes.is_finite() && bytes >= 1.0 {
+        Ok(bytes as u64)
+    } else {
+        Err(PyValueError::new_err(format!("max_file_mb is {max_file_mb}, expected a positive number")))
+    }
 }
 
 impl Workspace {

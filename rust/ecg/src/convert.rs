@@ -50,6 +50,8 @@ pub struct Request {
     pub strict: bool,
     /// Keep the lines of the diagnosis in the records.
     pub keep_statements: bool,
+    /// Reject files larger than this many bytes; `None` is [`crate::xml::DEFAULT_MAX_BYTES`].
+    pub max_bytes: Option<u64>,
     /// Remove a store of ours that stands at `out` already.
     pub overwrite: bool,
 }

@@ -57,6 +57,8 @@ pub enum ParseError {
     UnsupportedFormat {
         /// Local name of the root element, letters, digits, `_`, `-` and `.` only, at most 64 characters.
         root: String,
+        /// Where it begins.
+        offset: u64,
     },
     /// The file ends inside an element.
     #[error("the file ends inside `{element}` (byte {offset})")]
@@ -88,6 +90,8 @@ pub enum ParseError {
     MissingGain {
         /// The lead.
         lead: Lead,
+        /// Where its samples, or what they are counted in, begin.
+        offset: u64,
     },
     /// A number cannot be read or is out of its range.
     #[error("`{element}` (byte {offset}) is not {expected}")]
@@ -122,6 +126,8 @@ pub enum ParseError {
         lead: Lead,
         /// Decoded length.
         bytes: u64,
+        /// Where the payload begins.
+        offset: u64,
     },
     /// A sample is not stored in two bytes.
     #[error("lead {lead}: samples of {bytes} bytes, expected 2")]
@@ -130,6 +136,8 @@ pub enum ParseError {
         lead: Lead,
         /// Stated size.
         bytes: u32,
+        /// Where it is stated.
+        offset: u64,
     },
     /// A lead is absent or empty and does not follow from others.
     #[error("lead {lead} is absent and cannot be derived")]
@@ -158,12 +166,16 @@ pub enum ParseError {
     CrcMismatch {
         /// The lead.
         lead: Lead,
+        /// Where the checksum is stated.
+        offset: u64,
     },
     /// Strict mode: a lead stands in the file twice.
     #[error("lead {lead} is there twice")]
     DuplicateLead {
         /// The lead.
         lead: Lead,
+        /// Where it stands the second time.
+        offset: u64,
     },
 }
 
@@ -179,7 +191,7 @@ impl ParseError {
             Self::DamagedMember { .. } => "damaged_member",
             Self::Encrypted => "encrypted",
             Self::UnsupportedCompression { method } => return format!("unsupported_compression:{}", method_name(*method)),
-            Self::UnsupportedFormat { root } => return format!("unsupported_format:{root}"),
+            Self::UnsupportedFormat { root, .. } => return format!("unsupported_format:{root}"),
             Self::Truncated { .. } => "truncated",
             Self::Malformed { .. } => "malformed_xml",
             Self::NoWaveform => "no_waveform",
@@ -205,7 +217,7 @@ impl ParseError {
         match self {
             Self::NotXml => "name an ECG file in XML",
             Self::Unreadable { .. } => "check the path and its permissions",
-            Self::TooLarge { .. } => "no ECG is that large; check that this is the right file",
+            Self::TooLarge { .. } => "no ECG is that large; check that this is the right file, or raise `--max-file-mb`",
             Self::DamagedArchive => "copy the archive again from where it came, and compare the sizes",
             Self::Encrypted => "unpack it with its password first",
             Self::UnsupportedCompression { .. } => "pack the archive again with deflate, as `zip` does, or unpack it first",
@@ -230,28 +242,33 @@ impl ParseError {
     }
 
     /// Where in the file the trouble is, when one place can be named.
-    pub const fn byte_offset(&self) -> Option<u64> {
-        match self {
-            Self::Truncated { offset, .. }
-            | Self::Malformed { offset, .. }
-            | Self::InvalidValue { offset, .. }
-            | Self::InvalidBase64 { offset, .. }
-            | Self::DamagedPayload { offset, .. } => Some(*offset),
-            _ => None,
-        }
+    pub fn byte_offset(&self) -> Option<u64> {
+        self.clone().offset_mut().copied()
     }
 
     /// The same error with its offset mapped, for a file that was transcoded before it was read.
     pub(crate) fn with_offset(mut self, map: impl FnOnce(u64) -> u64) -> Self {
-        if let Self::Truncated { offset, .. }
-        | Self::Malformed { offset, .. }
-        | Self::InvalidValue { offset, .. }
-        | Self::InvalidBase64 { offset, .. }
-        | Self::DamagedPayload { offset, .. } = &mut self
-        {
+        if let Some(offset) = self.offset_mut() {
             *offset = map(*offset);
         }
         self
+    }
+
+    const fn offset_mut(&mut self) -> Option<&mut u64> {
+        match self {
+            Self::UnsupportedFormat { offset, .. }
+            | Self::Truncated { offset, .. }
+            | Self::Malformed { offset, .. }
+            | Self::MissingGain { offset, .. }
+            | Self::InvalidValue { offset, .. }
+            | Self::InvalidBase64 { offset, .. }
+            | Self::DamagedPayload { offset, .. }
+            | Self::OddByteCount { offset, .. }
+            | Self::SampleSize { offset, .. }
+            | Self::CrcMismatch { offset, .. }
+            | Self::DuplicateLead { offset, .. } => Some(offset),
+            _ => None,
+        }
     }
 }
 

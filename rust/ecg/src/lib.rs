@@ -21,6 +21,7 @@
 
 mod base64;
 pub mod convert;
+mod digits;
 pub mod error;
 mod extremes;
 mod instructions;

@@ -85,11 +85,13 @@ pub enum Dialect {
     CardioSoft,
     /// Philips Sierra `restingecgdata`.
     Sierra,
+    /// Schiller `examdescript`.
+    Schiller,
 }
 
 impl Dialect {
     /// Every dialect that is read.
-    pub const ALL: [Self; 4] = [Self::Muse, Self::Aecg, Self::CardioSoft, Self::Sierra];
+    pub const ALL: [Self; 5] = [Self::Muse, Self::Aecg, Self::CardioSoft, Self::Sierra, Self::Schiller];
 
     /// Name as in the column `dialect`.
     pub const fn name(self) -> &'static str {
@@ -98,6 +100,7 @@ impl Dialect {
             Self::Aecg => "aecg",
             Self::CardioSoft => "cardiosoft",
             Self::Sierra => "sierra",
+            Self::Schiller => "schiller",
         }
     }
 }

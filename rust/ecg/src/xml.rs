@@ -1,7 +1,7 @@
 //! XML in, [`Recording`] out: encoding and dialect are told from the bytes, then one dialect's module reads on.
 //!
 //! ```text
-//! bytes --sniff encoding--> ASCII superset (UTF-16 is transcoded once) --root element--> muse, sierra, aecg, cardiosoft
+//! bytes --sniff encoding--> ASCII superset (UTF-16 is transcoded once) --root element--> muse, sierra, aecg, cardiosoft, schiller
 //!                                                                                        (one line and one file a dialect)
 //! dialect: scan tags -> collect each lead's fields -> decode payloads -> assembly: Signal + flags + hash
 //! ```
@@ -19,6 +19,7 @@ mod integers;
 mod muse;
 mod payload;
 mod scan;
+mod schiller;
 mod sierra;
 
 use crate::error::ParseError;
@@ -37,9 +38,12 @@ pub struct ParseOptions {
     pub max_bytes: u64,
 }
 
+/// The largest file that is read unless told otherwise; the largest ECG known has one megabyte.
+pub const DEFAULT_MAX_BYTES: u64 = 64 << 20;
+
 impl Default for ParseOptions {
     fn default() -> Self {
-        Self { strict: false, keep_statements: false, max_bytes: 64 << 20 }
+        Self { strict: false, keep_statements: false, max_bytes: DEFAULT_MAX_BYTES }
     }
 }
 
@@ -119,12 +123,15 @@ impl Workspace {
             None => return Err(ParseError::Truncated { element: "prolog", offset: prolog }),
         };
         match local_name(name) {
-            b"RestingECG" | b"restingecgdata" | b"AnnotatedECG" | b"CardiologyXML" if empty => Err(ParseError::NoWaveform),
+            b"RestingECG" | b"restingecgdata" | b"AnnotatedECG" | b"CardiologyXML" | b"examdescript" if empty => {
+                Err(ParseError::NoWaveform)
+            }
             b"RestingECG" => muse::parse(scanner, start, options, self, recording),
             b"restingecgdata" => sierra::parse(scanner, start, options, self, recording),
             b"AnnotatedECG" => aecg::parse(scanner, start, options, self, recording),
             b"CardiologyXML" => cardiosoft::parse(scanner, start, options, self, recording),
-            other => Err(ParseError::UnsupportedFormat { root: printable(other) }),
+            b"examdescript" => schiller::parse(scanner, start, options, self, recording),
+            other => Err(ParseError::UnsupportedFormat { root: printable(other), offset: start as u64 }),
         }
     }
 }

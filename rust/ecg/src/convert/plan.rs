@@ -16,6 +16,7 @@ use crate::convert::parquet_file::{TableReader, TableWriter, broken};
 use crate::error::StoreError;
 use crate::source::{self, Entries, GoOn, Listing, Place, Stamp};
 use crate::store::layout::SCHEMA_VERSION;
+use crate::xml::DEFAULT_MAX_BYTES;
 
 const BATCH_ROWS: usize = 1 << 16;
 const SCHEMA_NOTE: &str = "hfrisk.schema";
@@ -169,12 +170,13 @@ fn value<A: ArrayAccessor>(column: Option<A>, row: usize) -> Option<A::Item> {
 }
 
 /// What must be the same for two runs to write the same bytes.
-fn settings(request: &Request) -> [(&'static str, String); 4] {
+fn settings(request: &Request) -> [(&'static str, String); 5] {
     [
         (SCHEMA_NOTE, SCHEMA_VERSION.to_string()),
         ("hfrisk.codec", request.codec.name().to_owned()),
         ("hfrisk.strict", request.strict.to_string()),
         ("hfrisk.keep_statements", request.keep_statements.to_string()),
+        ("hfrisk.max_bytes", request.max_bytes.unwrap_or(DEFAULT_MAX_BYTES).to_string()),
     ]
 }
 

@@ -15,7 +15,7 @@ use crate::source::{Entry, EntryReader};
 use crate::store::files::{WrittenFile, failed};
 use crate::store::layout::{SHARD_ROWS, shard_path};
 use crate::store::{ChunkEncoder, ShardWriter};
-use crate::xml::{ParseOptions, Parser};
+use crate::xml::{DEFAULT_MAX_BYTES, ParseOptions, Parser};
 
 /// What the workers have done, for the progress display.
 #[derive(Default)]
@@ -69,8 +69,8 @@ impl<'run> Worker<'run> {
         counters: &'run Counters,
         stop: &'run AtomicBool,
     ) -> Result<Self, StoreError> {
-        let options =
-            ParseOptions { strict: request.strict, keep_statements: request.keep_statements, ..ParseOptions::default() };
+        let max_bytes = request.max_bytes.unwrap_or(DEFAULT_MAX_BYTES);
+        let options = ParseOptions { strict: request.strict, keep_statements: request.keep_statements, max_bytes };
         let encoder = ChunkEncoder::new(request.codec).map_err(|source| failed("cannot write", folder.path(), source))?;
         Ok(Self {
             folder,

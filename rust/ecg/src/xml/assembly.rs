@@ -47,7 +47,7 @@ impl Assembly {
         self.flags = QualityFlags::default();
     }
 
-    /// Append a lead of at most `room` bytes: `fill` writes its little-endian bytes to the front of what it is given and tells their number.
+    /// Append a lead of at most `room` bytes, which stand in the file at `offset`: `fill` writes its little-endian bytes to the front of what it is given and tells their number.
     /// Leads must come in canonical order. Gives the bytes back for checking.
     ///
     /// # Errors
@@ -57,6 +57,7 @@ impl Assembly {
         lead: Lead,
         lsb_uv: f32,
         room: usize,
+        offset: usize,
         fill: impl FnOnce(&mut [u8]) -> Result<usize, ParseError>,
     ) -> Result<&[u8], ParseError> {
         let begin = self.num_counts;
@@ -66,7 +67,7 @@ impl Assembly {
         }
         let num_bytes = fill(bytemuck::cast_slice_mut(&mut self.counts[begin..most]))?;
         if !num_bytes.is_multiple_of(2) {
-            return Err(ParseError::OddByteCount { lead, bytes: num_bytes as u64 });
+            return Err(ParseError::OddByteCount { lead, bytes: num_bytes as u64, offset: offset as u64 });
         }
         let end = begin + num_bytes / 2;
         if end > begin {

@@ -39,7 +39,8 @@ struct Strip<'a> {
     leads: [Option<Field<'a>>; NUM_LEADS],
     num_leads: u32,
     extra_leads: bool,
-    duplicate: Option<Lead>,
+    /// The first lead that stands there twice, and where.
+    duplicate: Option<(Lead, usize)>,
 }
 
 /// Read on after the opening tag of the root, which stands at `start`.
@@ -175,7 +176,7 @@ impl<'a> Strip<'a> {
         };
         let slot = &mut self.leads[lead.index()];
         if slot.is_some() {
-            self.duplicate.get_or_insert(lead);
+            self.duplicate.get_or_insert((lead, counts.offset));
         }
         if slot.is_none_or(|first| first.is_blank()) {
             *slot = Some(counts);
@@ -200,10 +201,12 @@ impl<'a> Strip<'a> {
     }
 
     /// Microvolts a count, the same for all leads.
-    fn lsb_uv(&self, lead: Lead) -> Result<f32, ParseError> {
-        let lsb_uv = self.resolution.value.number("Resolution")?.ok_or(ParseError::MissingGain { lead })? as f32;
+    fn lsb_uv(&self, lead: Lead, counts: Field<'_>) -> Result<f32, ParseError> {
+        let missing = ParseError::MissingGain { lead, offset: counts.offset as u64 };
+        let Some(lsb_uv) = self.resolution.value.number("Resolution")? else { return Err(missing) };
+        let lsb_uv = lsb_uv as f32;
         if self.resolution.unit.is_blank() {
-            return Err(ParseError::MissingGain { lead });
+            return Err(missing);
         }
         if self.resolution.is_in("uVperLsb") && lsb_uv.is_normal() {
             Ok(lsb_uv)
@@ -217,21 +220,21 @@ impl<'a> Strip<'a> {
         if self.extra_leads {
             recording.flags.insert(QualityFlags::EXTRA_LEADS);
         }
-        if let Some(lead) = self.duplicate {
+        if let Some((lead, offset)) = self.duplicate {
             if options.strict {
-                return Err(ParseError::DuplicateLead { lead });
+                return Err(ParseError::DuplicateLead { lead, offset: offset as u64 });
             }
             recording.flags.insert(QualityFlags::DUPLICATE_LEAD);
         }
         assembly.clear();
         for lead in Lead::ALL {
             let Some(counts) = self.leads[lead.index()].filter(|counts| !counts.is_blank()) else { continue };
-            let lsb_uv = self.lsb_uv(lead)?;
+            let lsb_uv = self.lsb_uv(lead, counts)?;
             if lsb_uv < 0.0 {
                 recording.flags.insert(QualityFlags::NEGATIVE_GAIN);
             }
             let text = counts.text();
-            let bytes = assembly.push(lead, lsb_uv, integers::most_bytes(&text), |bytes| {
+            let bytes = assembly.push(lead, lsb_uv, integers::most_bytes(&text), counts.offset, |bytes| {
                 let invalid = |_| counts.invalid("WaveformData", integers::EXPECTED);
                 integers::decode(&text, Separator::Comma, bytes).map_err(invalid)
             })?;

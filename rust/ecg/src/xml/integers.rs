@@ -2,8 +2,10 @@
 //!
 //! Sixty thousand numbers are most of such a file, so the time goes here. A number's length is as good as random, so every branch on
 //! it would be mispredicted; and a number that begins where the last one ends waits for it. The fast path has neither: separators become
-//! bits, 64 characters at a time, and each number is the eight characters before its end, taken apart in one register. Whatever looks
-//! irregular is left to a slow path that judges.
+//! bits, 64 characters at a time, and each number is the eight characters before its end, taken apart in one register, or eight of them at
+//! once where the machine can. Whatever looks irregular is left to a slow path that judges.
+
+use crate::digits::{Avx512, Tally};
 
 const ONES: u64 = 0x0101_0101_0101_0101;
 const LOW_BITS: u64 = 0x7f * ONES;
@@ -39,11 +41,15 @@ pub(crate) const fn most_bytes(text: &[u8]) -> usize {
 /// # Panics
 /// When `out` is shorter than [`most_bytes`]: a mistake of the caller.
 pub(crate) fn decode(text: &[u8], separator: Separator, out: &mut [u8]) -> Result<usize, NotIntegers> {
+    decode_with(Avx512::detect(), text, separator, out)
+}
+
+fn decode_with(fast: Option<Avx512>, text: &[u8], separator: Separator, out: &mut [u8]) -> Result<usize, NotIntegers> {
     let text = text.trim_ascii();
     let (slots, _) = out[..most_bytes(text)].as_chunks_mut::<2>();
     let regular = match separator {
-        Separator::WhiteSpace => decode_regular::<false>(text, slots),
-        Separator::Comma => decode_regular::<true>(text, slots),
+        Separator::WhiteSpace => decode_regular::<false>(fast, text, slots),
+        Separator::Comma => decode_regular::<true>(fast, text, slots),
     };
     match regular {
         Some(num_numbers) => Ok(2 * num_numbers),
@@ -53,14 +59,27 @@ pub(crate) fn decode(text: &[u8], separator: Separator, out: &mut [u8]) -> Resul
 
 /// How many numbers there are, or `None` at the first thing that is not as usual: another separator than one that follows its number at
 /// once, more than five digits, or worse.
-fn decode_regular<const COMMA: bool>(text: &[u8], slots: &mut [[u8; 2]]) -> Option<usize> {
+fn decode_regular<const COMMA: bool>(fast: Option<Avx512>, text: &[u8], slots: &mut [[u8; 2]]) -> Option<usize> {
+    let Tally { num_numbers, num_commas, num_uncommaed } = match fast {
+        Some(fast) => fast.read::<COMMA>(text, slots)?,
+        None => read::<COMMA>(text, slots)?,
+    };
+    // Every number but the last one is followed by a comma at once, and there is no other comma: no number is missing between two.
+    let has_last_comma = text.ends_with(b",");
+    let regular =
+        !COMMA || (num_uncommaed == usize::from(!has_last_comma) && num_commas + 1 == num_numbers + usize::from(has_last_comma));
+    (num_numbers == 0 && text.is_empty() || num_numbers > 0 && regular).then_some(num_numbers)
+}
+
+/// As [`Avx512::read`], on any machine.
+fn read<const COMMA: bool>(text: &[u8], slots: &mut [[u8; 2]]) -> Option<Tally> {
     // Control characters would pass for white space below.
     if text.iter().fold(false, |odd, &byte| odd | (byte < b' ' && !is_white(byte))) {
         return None;
     }
     let mut slots = slots.iter_mut();
     let num_slots = slots.len();
-    let (mut num_commas, mut num_uncommaed) = (0, 0);
+    let mut tally = Tally::default();
     // What comes before the text counts as a separator.
     let mut previous = 1;
     let (blocks, tail) = text.as_chunks::<64>();
@@ -72,8 +91,8 @@ fn decode_regular<const COMMA: bool>(text: &[u8], slots: &mut [[u8; 2]]) -> Opti
         let mut ends = separator & !(separator << 1 | previous);
         previous = separator >> 63;
         if COMMA {
-            num_commas += comma.count_ones();
-            num_uncommaed += (ends & white).count_ones();
+            tally.num_commas += comma.count_ones() as usize;
+            tally.num_uncommaed += (ends & white).count_ones() as usize;
         }
         while ends != 0 {
             let end = index * 64 + ends.trailing_zeros() as usize;
@@ -81,12 +100,8 @@ fn decode_regular<const COMMA: bool>(text: &[u8], slots: &mut [[u8; 2]]) -> Opti
             *slots.next()? = number_before::<COMMA>(text, end)?.to_le_bytes();
         }
     }
-    let num_numbers = num_slots - slots.len();
-    // Every number but the last one is followed by a comma at once, and there is no other comma: no number is missing between two.
-    let has_last_comma = text.ends_with(b",");
-    let regular = !COMMA
-        || (num_uncommaed == u32::from(!has_last_comma) && num_commas as usize + 1 == num_numbers + usize::from(has_last_comma));
-    (num_numbers == 0 && text.is_empty() || num_numbers > 0 && regular).then_some(num_numbers)
+    tally.num_numbers = num_slots - slots.len();
+    Some(tally)
 }
 
 /// One bit a character: which are white (or below), which are commas.
@@ -201,10 +216,27 @@ mod tests {
 
     use super::*;
 
+    /// Decode in every way there is, which must agree.
     fn numbers(text: &str, separator: Separator) -> Result<Vec<i16>, NotIntegers> {
-        let mut out = vec![9; most_bytes(text.as_bytes())];
-        let num_bytes = decode(text.as_bytes(), separator, &mut out)?;
-        Ok(out[..num_bytes].as_chunks::<2>().0.iter().map(|&pair| i16::from_le_bytes(pair)).collect())
+        let numbers_with = |fast| {
+            let mut out = vec![9; most_bytes(text.as_bytes())];
+            let num_bytes = decode_with(fast, text.as_bytes(), separator, &mut out)?;
+            Ok(out[..num_bytes].as_chunks::<2>().0.iter().map(|&pair| i16::from_le_bytes(pair)).collect())
+        };
+        let portable = numbers_with(None);
+        assert_eq!(numbers_with(Avx512::detect()), portable, "{text:?}");
+        // What the fast path takes for regular, and not only what the slow path makes of the rest, must agree too.
+        let mut slots = [vec![[9; 2]; text.len() / 2 + 1], vec![[9; 2]; text.len() / 2 + 1]];
+        if let Some(fast) = Avx512::detect() {
+            let [one, two] = &mut slots;
+            let trimmed = text.trim_ascii().as_bytes();
+            let tallies = match separator {
+                Separator::WhiteSpace => (fast.read::<false>(trimmed, one), read::<false>(trimmed, two)),
+                Separator::Comma => (fast.read::<true>(trimmed, one), read::<true>(trimmed, two)),
+            };
+            assert_eq!(tallies.0, tallies.1, "{text:?}");
+        }
+        portable
     }
 
     /// The rules once more, by the standard library.

@@ -1,49 +1,11 @@
 //! `CardioSoft` files, whole or with one thing wrong.
 
-use hfrisk_ecg::{Dialect, Lead, QualityFlags as F, Sex};
+use hfrisk_ecg::{Dialect, QualityFlags as F, Sex};
 
 use crate::Outcome::{Kept, Rejected};
 use crate::builder::wave;
+use crate::cardiosoft_file::file;
 use crate::{check, parse};
-
-/// Twelve leads, of which the limb leads follow from I and II, as `CardioSoft` writes them.
-pub fn file(num_samples: usize) -> String {
-    let even = |index: usize| wave(index, num_samples).into_iter().map(|count| count / 2 * 2).collect::<Vec<i16>>();
-    let (i, ii) = (even(0), even(1));
-    let derive = |f: fn(i16, i16) -> i16| i.iter().zip(&ii).map(|(&x, &y)| f(x, y)).collect::<Vec<i16>>();
-    let leads: Vec<String> = Lead::ALL
-        .iter()
-        .map(|lead| {
-            let counts = match lead {
-                Lead::I => i.clone(),
-                Lead::II => ii.clone(),
-                Lead::III => derive(|x, y| y - x),
-                Lead::AVR => derive(|x, y| -(x + y) / 2),
-                Lead::AVL => derive(|x, y| x - y / 2),
-                Lead::AVF => derive(|x, y| y - x / 2),
-                _ => wave(lead.index() - 4, num_samples),
-            };
-            let lines: Vec<String> =
-                counts.chunks(20).map(|line| line.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")).collect();
-            format!("\t\t<WaveformData lead=\"{}\">{}</WaveformData>\n", lead.name(), lines.join(",\n\t\t"))
-        })
-        .collect();
-    let leads = leads.concat();
-    let beat = "<SampleRate units=\"Hz\">100</SampleRate><Resolution units=\"uVperLsb\">1</Resolution><WaveformData lead=\"I\">7,7</WaveformData>";
-    format!(
-        "<?xml version=\"1.0\" encoding=\"ISO8859-1\"?>\n<CardiologyXML>\n<ObservationType>RestECG</ObservationType>\n\
-         <ObservationDateTime><Hour>9</Hour><Minute>5</Minute><Second>7</Second><Day>3</Day><Month>11</Month><Year>2014</Year></ObservationDateTime>\n\
-         <PatientInfo><PID>00112233</PID><Name><FamilyName>Hong</FamilyName></Name><Age units=\"years\">61</Age>\
-         <BirthDateTime><Day>8</Day><Month>5</Month><Year>1953</Year></BirthDateTime><Gender>FEMALE</Gender></PatientInfo>\n\
-         <Device-Type>MAC2000</Device-Type>\n\
-         <RestingECGMeasurements><VentricularRate units=\"BPM\">62</VentricularRate><PQInterval units=\"ms\">160</PQInterval>\
-         <QTCInterval units=\"ms\"></QTCInterval><RAxis units=\"deg\">-30</RAxis><MedianSamples>{beat}<QTInterval>9</QTInterval></MedianSamples>\
-         </RestingECGMeasurements>\n\
-         <StripData><NumberOfLeads>12</NumberOfLeads><SampleRate units=\"Hz\">500</SampleRate>\
-         <ChannelSampleCountTotal>{num_samples}</ChannelSampleCountTotal><Resolution units=\"uVperLsb\">5</Resolution>\n{leads}</StripData>\n\
-         <FullDisclosure>{beat}<FullDisclosureData>1,2,3,</FullDisclosureData></FullDisclosure>\n</CardiologyXML>\n"
-    )
-}
 
 fn edited(from: &str, to: &str) -> Vec<u8> {
     let xml = file(5000);
@@ -75,6 +37,23 @@ fn the_strip_and_its_header_are_read_and_nothing_else() {
     assert_eq!((measurements.qtc_interval_ms, measurements.qt_interval_ms), (None, None));
 }
 
+/// A strip of one lead.
+const STRIP: &str = "<StripData><WaveformData lead=\"I\">1,2</WaveformData></StripData>";
+
+/// The first count of V1 replaced.
+fn first_count(count: i32) -> Vec<u8> {
+    let first = format!("lead=\"V1\">{},", wave(2, 1)[0]);
+    edited(&first, &format!("lead=\"V1\">{count},"))
+}
+
+/// V1 with one value only.
+fn flat(count: i16) -> Vec<u8> {
+    let xml = file(5000);
+    let begin = xml.find("lead=\"V1\">").unwrap() + 10;
+    let end = begin + xml[begin..].find('<').unwrap();
+    format!("{}{}{}", &xml[..begin], vec![count.to_string(); 5000].join(","), &xml[end..]).into_bytes()
+}
+
 #[test]
 fn every_defect_has_its_exact_outcome() {
     check(vec![
@@ -92,6 +71,32 @@ fn every_defect_has_its_exact_outcome() {
         ("a sample count that differs", edited(">5000<", ">4999<"), Kept(&[F::COUNT_MISMATCH])),
         ("a lead under another name", edited("lead=\"V6\"", "lead=\"V9\""), Rejected("missing_lead")),
         ("a lead twice", edited("lead=\"III\"", "lead=\"V6\""), Kept(&[F::DUPLICATE_LEAD])),
+        ("a flat lead", flat(7), Kept(&[F::FLAT_LEAD])),
+        ("a lead at the end of its range", first_count(-32768), Kept(&[F::SATURATED, F::IMPLAUSIBLE_AMPLITUDE])),
+        ("a lead beyond 20 mV", first_count(4001), Kept(&[F::IMPLAUSIBLE_AMPLITUDE])),
+        ("a lead of 20 mV", first_count(4000), Kept(&[])),
+        ("a count of 17 bits", first_count(32768), Rejected("invalid_value")),
+        ("a negative resolution", edited(">5</Resolution>", ">-5</Resolution>"), Kept(&[F::NEGATIVE_GAIN])),
+        ("a resolution of 0", edited(">5</Resolution>", ">0</Resolution>"), Rejected("invalid_value")),
+        ("a rate of 0", edited(">500<", ">0<"), Rejected("invalid_value")),
+        ("a rate that is no number", edited(">500<", ">fast<"), Rejected("invalid_value")),
+        ("250 Hz", edited(">500<", ">250<"), Kept(&[])),
+        (
+            "a lead beyond the twelve",
+            edited("</StripData>", "<WaveformData lead=\"V9\">1</WaveformData></StripData>"),
+            Kept(&[F::EXTRA_LEADS]),
+        ),
+        (
+            "an empty lead",
+            edited("lead=\"V6\">", "lead=\"V6\"></WaveformData><WaveformData lead=\"x\">"),
+            Rejected("missing_lead"),
+        ),
+        (
+            "a lead that contradicts",
+            edited("lead=\"III\">", "lead=\"aVF\"></WaveformData><WaveformData lead=\"x\">"),
+            Kept(&[F::DUPLICATE_LEAD, F::EXTRA_LEADS]),
+        ),
+        ("a second strip", edited("</StripData>", &format!("</StripData>{STRIP}")), Kept(&[F::SEVERAL_RHYTHMS])),
         ("a strip that nothing closes", edited("StripData>", "Strip>"), Rejected("truncated")),
         ("only other waveforms", file(5000).replace("StripData>", "Strip>").into_bytes(), Rejected("no_waveform")),
         ("an empty root", b"<CardiologyXML/>".to_vec(), Rejected("no_waveform")),

@@ -1,12 +1,15 @@
-//! The aECG and `CardioSoft` parsers against real files, against tables of defects, and against properties.
+//! The aECG, `CardioSoft` and Schiller parsers against real files, against tables of defects, and against properties.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 #![allow(unreachable_pub, missing_docs)]
 
 mod builder;
 mod cardiosoft;
+mod cardiosoft_file;
 mod defects;
 mod oracle;
 mod properties;
+mod schiller;
+mod schiller_file;
 
 use hfrisk_ecg::xml::{ParseOptions, Parser};
 use hfrisk_ecg::{ParseError, QualityFlags, Recording};

@@ -6,7 +6,7 @@ use hfrisk_ecg::xml::{ParseOptions, Parser};
 use proptest::prelude::*;
 
 use crate::builder::{Aecg, LeadXml, derivation, wave};
-use crate::{cardiosoft, parse};
+use crate::{cardiosoft_file, parse};
 
 const PIECES: [&str; 40] = [
     "<AnnotatedECG>",
@@ -112,7 +112,7 @@ impl LeadsOf for hfrisk_ecg::Signal {
 fn random_edits_of_a_file_never_panic() {
     let mut small = Aecg { after: derivation(), ..Aecg::new() };
     small.leads.iter_mut().for_each(|lead| lead.counts.truncate(60));
-    let originals = [small.to_xml().into_bytes(), cardiosoft::file(60).into_bytes()];
+    let originals = [small.to_xml().into_bytes(), cardiosoft_file::file(60).into_bytes()];
     let mut parser = Parser::new(ParseOptions::default());
     let mut recording = Recording::default();
     let mut state = 0x9E37_79B9_7F4A_7C15_u64;

@@ -41,7 +41,8 @@ pub(super) struct SequenceSet<'a> {
     contradiction: Option<Quantity<'a>>,
     leads: [Option<Sequence<'a>>; NUM_LEADS],
     extra_leads: bool,
-    duplicate: Option<Lead>,
+    /// The first lead that stands there twice, and where.
+    duplicate: Option<(Lead, usize)>,
 }
 
 impl<'a> SequenceSet<'a> {
@@ -79,7 +80,7 @@ impl<'a> SequenceSet<'a> {
         };
         let slot = &mut self.leads[lead.index()];
         if slot.is_some() {
-            self.duplicate.get_or_insert(lead);
+            self.duplicate.get_or_insert((lead, sequence.code.offset));
         }
         if slot.is_none_or(|first| first.digits.is_blank()) {
             *slot = Some(*sequence);
@@ -117,9 +118,9 @@ impl<'a> SequenceSet<'a> {
         if self.extra_leads {
             recording.flags.insert(QualityFlags::EXTRA_LEADS);
         }
-        if let Some(lead) = self.duplicate {
+        if let Some((lead, offset)) = self.duplicate {
             if options.strict {
-                return Err(ParseError::DuplicateLead { lead });
+                return Err(ParseError::DuplicateLead { lead, offset: offset as u64 });
             }
             recording.flags.insert(QualityFlags::DUPLICATE_LEAD);
         }
@@ -132,7 +133,7 @@ impl<'a> SequenceSet<'a> {
                 recording.flags.insert(QualityFlags::NEGATIVE_GAIN);
             }
             let text = sequence.digits.text();
-            assembly.push(lead, scale_uv as f32, integers::most_bytes(&text), |bytes| {
+            assembly.push(lead, scale_uv as f32, integers::most_bytes(&text), sequence.digits.offset, |bytes| {
                 let invalid = || sequence.digits.invalid("digits", integers::EXPECTED);
                 let num_bytes = integers::decode(&text, Separator::WhiteSpace, bytes).map_err(|_| invalid())?;
                 if origin != 0 {
@@ -184,8 +185,9 @@ impl<'a> Sequence<'a> {
 
     /// Microvolts a count.
     fn scale_uv(&self, lead: Lead) -> Result<f64, ParseError> {
-        let scale = self.scale.value.number("scale")?.ok_or(ParseError::MissingGain { lead })?;
-        let unit_uv = self.scale.unit_uv("scale")?.ok_or(ParseError::MissingGain { lead })?;
+        let missing = || ParseError::MissingGain { lead, offset: self.digits.offset as u64 };
+        let scale = self.scale.value.number("scale")?.ok_or_else(missing)?;
+        let unit_uv = self.scale.unit_uv("scale")?.ok_or_else(missing)?;
         let scale_uv = scale * unit_uv;
         if (scale_uv as f32).is_normal() {
             Ok(scale_uv)

@@ -16,7 +16,8 @@ pub(super) struct Waveform<'a> {
     pub(super) fields: WaveformFields<'a>,
     leads: [Option<LeadFields<'a>>; NUM_LEADS],
     extra_leads: bool,
-    duplicate: Option<Lead>,
+    /// The first lead that stands there twice, and where.
+    duplicate: Option<(Lead, usize)>,
 }
 
 impl<'a> Waveform<'a> {
@@ -58,7 +59,7 @@ impl<'a> Waveform<'a> {
         };
         let slot = &mut self.leads[name.index()];
         if slot.is_some() {
-            self.duplicate.get_or_insert(name);
+            self.duplicate.get_or_insert((name, lead.id.offset));
         }
         if slot.as_ref().is_none_or(|first| first.payload.is_blank()) {
             *slot = Some(*lead);
@@ -92,9 +93,9 @@ impl<'a> Waveform<'a> {
         if self.extra_leads {
             recording.flags.insert(QualityFlags::EXTRA_LEADS);
         }
-        if let Some(lead) = self.duplicate {
+        if let Some((lead, offset)) = self.duplicate {
             if options.strict {
-                return Err(ParseError::DuplicateLead { lead });
+                return Err(ParseError::DuplicateLead { lead, offset: offset as u64 });
             }
             recording.flags.insert(QualityFlags::DUPLICATE_LEAD);
         }
@@ -105,7 +106,7 @@ impl<'a> Waveform<'a> {
             fields.check_sample_size(lead)?;
             let lsb_uv = fields.lsb_uv(lead)?;
             let text = fields.payload.text();
-            let bytes = assembly.push(lead, lsb_uv, most_bytes(&text), |bytes| {
+            let bytes = assembly.push(lead, lsb_uv, most_bytes(&text), fields.payload.offset, |bytes| {
                 let error = ParseError::InvalidBase64 { lead, offset: fields.payload.offset as u64 };
                 payload.decode(&text, bytes).map_err(|_| error)
             })?;
@@ -120,15 +121,16 @@ impl LeadFields<'_> {
     fn check_sample_size(&self, lead: Lead) -> Result<(), ParseError> {
         match self.sample_size.number("LeadSampleSize")? {
             None | Some(2.0) => Ok(()),
-            Some(bytes) => Err(ParseError::SampleSize { lead, bytes: bytes as u32 }),
+            Some(bytes) => Err(ParseError::SampleSize { lead, bytes: bytes as u32, offset: self.sample_size.offset as u64 }),
         }
     }
 
     fn lsb_uv(&self, lead: Lead) -> Result<f32, ParseError> {
-        let gain = self.gain.number("LeadAmplitudeUnitsPerBit")?.ok_or(ParseError::MissingGain { lead })?;
+        let missing = ParseError::MissingGain { lead, offset: self.payload.offset as u64 };
+        let Some(gain) = self.gain.number("LeadAmplitudeUnitsPerBit")? else { return Err(missing) };
         let unit = self.unit.text();
         let unit_uv = match () {
-            () if unit.is_empty() => return Err(ParseError::MissingGain { lead }),
+            () if unit.is_empty() => return Err(missing),
             () if unit.eq_ignore_ascii_case(b"MICROVOLTS") => 1.0,
             () if unit.eq_ignore_ascii_case(b"MILLIVOLTS") => 1e3,
             () if unit.eq_ignore_ascii_case(b"VOLTS") => 1e6,
@@ -166,7 +168,9 @@ impl LeadFields<'_> {
         match self.crc32.integer() {
             None | Some(0) => flags.insert(QualityFlags::CRC_UNKNOWN),
             Some(stated) if stated == i64::from(crc32fast::hash(bytes)) => {}
-            Some(_) if options.strict => return Err(ParseError::CrcMismatch { lead }),
+            Some(_) if options.strict => {
+                return Err(ParseError::CrcMismatch { lead, offset: self.crc32.offset as u64 });
+            }
             Some(_) => flags.insert(QualityFlags::CRC_MISMATCH),
         }
         let differs = |field: Field<'_>, found: usize| field.integer().is_some_and(|stated| stated != found as i64);

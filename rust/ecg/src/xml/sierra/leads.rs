@@ -88,12 +88,18 @@ impl Leads {
         Ok(())
     }
 
-    /// Hand the first `num_samples` of every lead on.
-    pub(super) fn push_to(&self, assembly: &mut Assembly, num_samples: usize, lsb_uv: f32) -> Result<(), ParseError> {
+    /// Hand the first `num_samples` of every lead on; their payload begins at `offset`.
+    pub(super) fn push_to(
+        &self,
+        assembly: &mut Assembly,
+        num_samples: usize,
+        lsb_uv: f32,
+        offset: usize,
+    ) -> Result<(), ParseError> {
         for lead in Lead::ALL {
             let counts = self.get(lead);
             let kept = &counts[..counts.len().min(num_samples)];
-            assembly.push(lead, lsb_uv, 2 * kept.len(), |bytes| {
+            assembly.push(lead, lsb_uv, 2 * kept.len(), offset, |bytes| {
                 let (slots, _) = bytes.as_chunks_mut::<2>();
                 for (slot, count) in slots.iter_mut().zip(kept) {
                     *slot = count.to_le_bytes();

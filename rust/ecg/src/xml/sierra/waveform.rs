@@ -88,7 +88,7 @@ impl<'a> Waveform<'a> {
             flags.insert(QualityFlags::CUT);
         }
         assembly.clear();
-        leads.push_to(assembly, kept, lsb_uv)?;
+        leads.push_to(assembly, kept, lsb_uv, self.payload.offset)?;
         assembly.finish(sampling_rate_hz, recording)
     }
 
@@ -141,7 +141,7 @@ impl<'a> Waveform<'a> {
             };
             if leads.has(lead) {
                 if options.strict {
-                    return Err(ParseError::DuplicateLead { lead });
+                    return Err(ParseError::DuplicateLead { lead, offset: self.labels.offset as u64 });
                 }
                 flags.insert(QualityFlags::DUPLICATE_LEAD);
                 continue;
@@ -169,7 +169,8 @@ impl<'a> Waveform<'a> {
 
     fn lsb_uv(&self, signal: &SignalFields<'a>) -> Result<f32, ParseError> {
         let field = either(self.resolution, signal.resolution);
-        let lsb_uv = field.number("resolution")?.ok_or(ParseError::MissingGain { lead: Lead::I })? as f32;
+        let missing = ParseError::MissingGain { lead: Lead::I, offset: self.payload.offset as u64 };
+        let lsb_uv = field.number("resolution")?.ok_or(missing)? as f32;
         if lsb_uv.is_normal() { Ok(lsb_uv) } else { Err(field.invalid("resolution", "a finite gain other than 0")) }
     }
 

@@ -1,7 +1,9 @@
 //! The two kinds of failure: one file is bad ([`ParseError`]), or the run is bad ([`StoreError`]).
 
+mod pack;
 mod store;
 
+pub use pack::PackError;
 pub use store::StoreError;
 
 use crate::lead::Lead;
@@ -287,44 +289,4 @@ const fn method_name(method: u16) -> &'static str {
         99 => "aes",
         _ => "another",
     }
-}
-
-/// Why a packed chunk cannot be read back.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum PackError {
-    /// The chunk ends before its own header says.
-    #[error("chunk of {found} bytes, expected {expected}")]
-    Length {
-        /// Bytes there.
-        found: usize,
-        /// Bytes wanted.
-        expected: usize,
-    },
-    /// The chunk does not begin with ecgpack's mark, or has an unknown version.
-    #[error("not an ecgpack chunk of version 1")]
-    Version,
-    /// The checksum does not fit the bytes.
-    #[error("checksum mismatch: the chunk is damaged")]
-    Checksum,
-    /// A field of the header is out of its range.
-    #[error("invalid header field `{field}`")]
-    Header {
-        /// The field.
-        field: &'static str,
-    },
-    /// The chunk's shape is not the one asked for.
-    #[error("chunk holds {found} values, expected {expected}")]
-    Shape {
-        /// Values in the chunk.
-        found: usize,
-        /// Values asked for.
-        expected: usize,
-    },
-    /// The zstd payload of a fallback chunk cannot be decompressed.
-    #[error("zstd payload cannot be decompressed")]
-    Zstd,
-    /// Counts were asked for, but the chunk holds floats (or counts of twelve leads that do not follow from eight).
-    #[error("the chunk is not packed as counts of eight leads")]
-    NotCounts,
 }

@@ -9,6 +9,7 @@ pub(crate) struct Avx512(());
 
 /// What was read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[allow(clippy::struct_field_names, reason = "all of them are numbers of something")]
 pub(crate) struct Tally {
     /// Numbers written.
     pub(crate) num_numbers: usize,

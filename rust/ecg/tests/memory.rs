@@ -79,7 +79,7 @@ fn hostile_files() -> Vec<(&'static str, Vec<u8>)> {
     let leads = |payload: &str| LEADS.map(|id| muse_lead(id, payload)).concat();
     let base64 = "QUJD".repeat(50_000);
     let numbers = "1 ".repeat(100_000);
-    let digits: String = LEADS
+    let digits: Vec<String> = LEADS
         .iter()
         .map(|id| {
             format!(
@@ -90,8 +90,9 @@ fn hostile_files() -> Vec<(&'static str, Vec<u8>)> {
         .collect();
     let aecg = format!(
         "<AnnotatedECG><component><series><code code=\"RHYTHM\"/><component><sequenceSet><component><sequence>\
-         <code code=\"TIME_RELATIVE\"/><value><increment value=\"2\" unit=\"ms\"/></value></sequence></component>{digits}\
-         </sequenceSet></component></series></component></AnnotatedECG>"
+         <code code=\"TIME_RELATIVE\"/><value><increment value=\"2\" unit=\"ms\"/></value></sequence></component>{}\
+         </sequenceSet></component></series></component></AnnotatedECG>",
+        digits.concat()
     );
     let statements = format!(
         "<RestingECG><Diagnosis>{}</Diagnosis></RestingECG>",

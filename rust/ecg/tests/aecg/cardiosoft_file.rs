@@ -1,4 +1,4 @@
-//! Builds CardioSoft files in memory.
+//! Builds `CardioSoft` files in memory.
 
 use hfrisk_ecg::Lead;
 

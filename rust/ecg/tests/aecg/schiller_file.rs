@@ -5,7 +5,7 @@ use crate::builder::wave;
 /// Eight leads of `num_samples` samples, 1 µV a count at 500 Hz, after an average of another length.
 pub fn file(num_samples: usize) -> String {
     let waves = |kind: &str, num_samples: usize| {
-        let channels: String = ["I", "II", "V1", "V2", "V3", "V4", "V5", "V6"]
+        let channels: Vec<String> = ["I", "II", "V1", "V2", "V3", "V4", "V5", "V6"]
             .iter()
             .enumerate()
             .map(|(index, name)| {
@@ -18,7 +18,8 @@ pub fn file(num_samples: usize) -> String {
             .collect();
         format!(
             "<wavedata><type>{kind}</type><resolution><samplerate><units>HZ</units><value>500</value><exponent>1</exponent></samplerate>\
-             <yres><units>UV</units><unitperbit>1</unitperbit></yres></resolution>\n{channels}</wavedata>\n"
+             <yres><units>UV</units><unitperbit>1</unitperbit></yres></resolution>\n{}</wavedata>\n",
+            channels.concat()
         )
     };
     format!(

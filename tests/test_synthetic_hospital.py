@@ -107,6 +107,14 @@ def test_an_ecg_a_condition_and_a_visit_lie_within_the_observation_period(popula
         assert joined.filter(outside).is_empty(), table
 
 
+def test_a_death_is_written_down_and_ends_the_observation(population):
+    tables = make_tables(population, seed=11)
+    died = {patient.person_id: patient.died for patient in population if patient.died and patient.in_cdm}
+    assert dict(tables["death"].select("person_id", "death_date").iter_rows()) == died
+    ends = dict(tables["observation_period"].select("person_id", "observation_period_end_date").iter_rows())
+    assert all(ends[person] == day for person, day in died.items())
+
+
 def test_an_ecg_is_taken_on_a_day_with_a_visit(population):
     visits = make_tables(population, seed=11)["visit_occurrence"]
     known = set(zip(visits["person_id"], visits["visit_start_date"], strict=True))

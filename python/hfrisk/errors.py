@@ -57,6 +57,10 @@ class DatabaseError(HfriskError):
     """The database cannot be reached, or does not show what is needed."""
 
 
+class ConnectionLostError(DatabaseError):
+    """The server went away or did not answer: reading everything again may help."""
+
+
 @contextlib.contextmanager
 def exit_on_error() -> Iterator[None]:
     """Turn what a user can cause into one line on stderr and an exit code: 1 for an error, 130 for Ctrl-C; other exceptions pass."""

@@ -15,15 +15,21 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from hfrisk.config import OmopConfig, PhenotypeConfig
 from hfrisk.errors import DataError
+from hfrisk.omop import persons as people
 from hfrisk.omop import phenotype
 from hfrisk.omop.concept_set import ResolvedConceptSet, resolve
-from hfrisk.omop.connection import Database, connect
+from hfrisk.omop.connection import Database
+from hfrisk.omop.provenance import provenance
+from hfrisk.omop.source import read_source
 from hfrisk.outputs import Outputs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hfrisk.config import StudyConfig
+    from hfrisk.omop.source import Source
+
+PERIODS = "observation_periods.parquet"
 
 
 def hf_outcome(
@@ -65,22 +71,28 @@ def hf_outcome(
 
 
 def run(config: StudyConfig) -> None:
-    """Write hf_outcome.csv, conditions.parquet, persons.parquet and concept_set.json into the study's data folder.
+    """Write what the study needs of the database into its data folder.
 
-    All four appear together, when the last one is complete; they show one moment of the database.
+    hf_outcome.csv, conditions.parquet, persons.parquet and concept_set.json; observation_periods.parquet where the site has such a table;
+    and labels_provenance.json, which says where they come from. All appear together, when the last one is complete, and they show one
+    moment of the database: when the connection is lost, everything is read again.
 
     Raises:
         ConfigError: The DSN cannot be read or holds a password.
         DatabaseError: The server cannot be reached, or a table or column is not there.
         DataError: The concept set does not stand up to the check, or nobody has heart failure.
     """
-    with connect(config.omop) as database, Outputs(config.paths.data) as outputs, _progress() as progress:
+    read_source(config.omop, lambda source: _write_labels(source, config))
+
+
+def _write_labels(source: Source, config: StudyConfig) -> None:
+    with Outputs(config.paths.data) as outputs, _progress() as progress:
         task = progress.add_task("finding the tables")
-        conditions = phenotype.condition_table(database, config.omop)
-        concepts = resolve(database, config.omop, config.phenotype)
+        conditions = phenotype.condition_table(source, config.omop)
+        concepts = resolve(source, config.omop, config.phenotype)
         _tell_notes(concepts)
         progress.update(task, description=f"reading {conditions.table.schema}.{conditions.table.name}")
-        outcome = phenotype.outcome(database, conditions, concepts)
+        outcome = phenotype.outcome(source, conditions, concepts)
         num_cases = int(outcome["hf_outcome"].sum())
         if num_cases == 0:
             raise DataError(
@@ -89,16 +101,22 @@ def run(config: StudyConfig) -> None:
             )
         outcome.write_csv(outputs.path("hf_outcome.csv"))
         progress.update(task, description="reading dated heart-failure records")
-        num_records, num_by_code = _write_conditions(outputs.path("conditions.parquet"), database, conditions, concepts)
+        num_records, num_by_code = _write_conditions(outputs.path("conditions.parquet"), source, conditions, concepts)
         progress.update(task, description="reading persons")
-        persons = _persons(database, config.omop, outcome)
+        periods = people.observation_periods(source, config.omop)
+        persons = _persons(source, config.omop, outcome, periods)
         persons.write_parquet(outputs.path("persons.parquet"))
+        if periods is not None:
+            periods.write_parquet(outputs.path(PERIODS))
         frozen = concepts.frozen() | {
             "source_codes": phenotype.SOURCE_CODES if conditions.has_source_values else None,
             "num_records": num_records,
             "num_records_by_source_code": num_by_code,
         }
-        outputs.path("concept_set.json").write_text(json.dumps(frozen, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        _write_json(outputs.path("concept_set.json"), frozen)
+        _write_json(outputs.path("labels_provenance.json"), provenance(source))
+    if periods is None:
+        (config.paths.data / PERIODS).unlink(missing_ok=True)  # of a source that had them
     by_code = f"{num_by_code:,} by source code" if conditions.has_source_values else "no source codes in the table"
     _tell(
         f"{num_cases:,} of {outcome.height:,} persons have heart failure ({num_cases / outcome.height:.1%}): {num_records:,} records, "
@@ -106,14 +124,16 @@ def run(config: StudyConfig) -> None:
     )
 
 
-def _write_conditions(
-    path: Path, database: Database, conditions: phenotype.ConditionTable, concepts: ResolvedConceptSet
-) -> tuple[int, int]:
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _write_conditions(path: Path, source: Source, conditions: phenotype.ConditionTable, concepts: ResolvedConceptSet) -> tuple[int, int]:
     """Stream the records into parquet; return how many there are, and how many were found by their source code."""
     num_records = num_by_code = 0
     with contextlib.ExitStack() as stack:
         writer: pq.ParquetWriter | None = None
-        for batch in phenotype.stream_conditions(database, conditions, concepts):
+        for batch in phenotype.stream_conditions(source, conditions, concepts):
             table = batch.to_arrow()
             if writer is None:
                 writer = stack.enter_context(pq.ParquetWriter(path, table.schema, compression="zstd"))
@@ -123,19 +143,25 @@ def _write_conditions(
     return num_records, num_by_code
 
 
-def _persons(database: Database, config: OmopConfig, outcome: pl.DataFrame) -> pl.DataFrame:
-    """Everybody the database knows, be it only by a condition, with what it tells of them."""
-    table = phenotype.persons(database, config)
-    periods = phenotype.observation(database, config)
+def _persons(source: Source, config: OmopConfig, outcome: pl.DataFrame, periods: pl.DataFrame | None) -> pl.DataFrame:
+    """Everybody the database knows, be it only by a condition, with what it tells of them; what it does not tell is null."""
+    table = people.persons(source, config)
     if table is None:
         _tell(f"note: no person table `{config.cdm_schema}.{config.person_table}`, so only persons with a condition are known")
-        table = pl.DataFrame(schema={"person_id": pl.Int64, "year_of_birth": pl.Int32, "gender_concept_id": pl.Int64})
-    if periods is None:
-        periods = pl.DataFrame(schema={"person_id": pl.Int64, "observation_start": pl.Date, "observation_end": pl.Date})
-    everybody = pl.concat([table.select("person_id"), outcome.select("person_id"), periods.select("person_id")]).unique().sort("person_id")
-    return everybody.join(table.unique("person_id", keep="first", maintain_order=True), on="person_id", how="left").join(
-        periods, on="person_id", how="left"
-    )
+        table = pl.DataFrame(schema=people.PERSON)
+    spans = pl.DataFrame(schema=people.PERIOD) if periods is None else periods
+    spans = spans.group_by("person_id").agg(observation_start=pl.col("start").min(), observation_end=pl.col("end").max())
+    visits, deaths = people.last_visits(source, config), people.deaths(source, config)
+    facts = [
+        table.unique("person_id", keep="first", maintain_order=True),
+        spans,
+        pl.DataFrame(schema=people.LAST_VISIT) if visits is None else visits,
+        pl.DataFrame(schema=people.DEATH) if deaths is None else deaths,
+    ]
+    persons = pl.concat([frame.select("person_id") for frame in (outcome, *facts)]).unique().sort("person_id")
+    for frame in facts:
+        persons = persons.join(frame, on="person_id", how="left", maintain_order="left", validate="m:1")
+    return persons
 
 
 def _tell_notes(concepts: ResolvedConceptSet) -> None:

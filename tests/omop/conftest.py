@@ -18,6 +18,8 @@ from hfrisk.config import OmopConfig
 
 CONDITION = "person_id bigint, condition_concept_id integer, condition_start_date date"
 CONDITION_WITH_SOURCE = f"{CONDITION}, condition_source_value text, visit_occurrence_id bigint"
+PERIOD = "person_id bigint, observation_period_start_date date, observation_period_end_date date"
+VISIT = "visit_occurrence_id bigint, person_id bigint, visit_concept_id integer, visit_start_date date, visit_end_date date"
 CONCEPT = "concept_id integer, concept_name text, domain_id text, standard_concept text"
 ANCESTOR = "ancestor_concept_id integer, descendant_concept_id integer"
 

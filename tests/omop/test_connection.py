@@ -12,7 +12,7 @@ import psycopg2
 import pytest
 
 from hfrisk.config import OmopConfig
-from hfrisk.errors import ConfigError, DatabaseError, HfriskError
+from hfrisk.errors import ConfigError, ConnectionLostError, DatabaseError, HfriskError
 from hfrisk.omop import connection
 from hfrisk.omop.catalog import find_table, require_table
 from hfrisk.omop.connection import Database, connect
@@ -147,6 +147,13 @@ def test_libpqs_own_options_stay_beside_ours(cdm, monkeypatch, queries):
         assert database.frame("q", {}, NUMBER)["n"].to_list() == [1]
 
 
+def test_the_study_files_sslmode_reaches_the_server(server_dsn):
+    settings = psycopg2.extensions.parse_dsn(server_dsn) | {"host": "127.0.0.1", "port": "1"}
+    with pytest.raises(DatabaseError) as error:
+        connect(OmopConfig(dsn=psycopg2.extensions.make_dsn(**settings), sslmode="verify-full"))
+    assert "root certificate" in error.value.message or "cannot connect" in error.value.message
+
+
 def test_a_long_result_streams_in_batches(cdm, queries):
     queries["q"] = "SELECT generate_series(1, 250000)::bigint"
     with connect(cdm.config()) as database:
@@ -206,6 +213,17 @@ def test_a_lost_connection_is_an_error_and_not_a_short_table(cdm, queries):
             list(stream)
 
 
+def test_a_query_of_a_lost_connection_is_not_counted_as_done(cdm, queries):
+    queries["q"] = "SELECT generate_series(1, 300000)::bigint"
+    with connect(cdm.config()) as database:
+        stream = database.stream("q", {}, NUMBER)
+        next(stream)
+        cdm.execute("SELECT pg_terminate_backend(%s)", database.connection.info.backend_pid)
+        with pytest.raises(ConnectionLostError):
+            list(stream)
+        assert database.statements == []
+
+
 def test_a_value_of_another_kind_is_not_repeated(cdm, queries):
     cdm.add("t", "person_id text", [("P00042",)])
     queries["q"] = "SELECT person_id::bigint FROM {t}"
@@ -242,11 +260,18 @@ def test_a_callers_autocommit_connection_works(cdm, queries):
 
 
 def test_a_missing_table_names_what_is_there(cdm):
-    cdm.add("condition_occurrence", "person_id bigint")
+    cdm.add("condition_occurrences", "person_id bigint")
     with connect(cdm.config()) as database, pytest.raises(DatabaseError, match="no table or view") as error:
         require_table(database, cdm.schema, "condition_occurrence_v", setting="omop.condition_table", columns={})
     assert "`omop.condition_table`" in error.value.hint
-    assert "`condition_occurrence`" in error.value.hint
+    assert "`condition_occurrences`" in error.value.hint
+
+
+def test_a_required_table_is_also_found_without_its_suffix(cdm):
+    cdm.add("condition_occurrence", "person_id bigint")
+    with connect(cdm.config()) as database:
+        found = require_table(database, cdm.schema, "condition_occurrence_v", setting="omop.condition_table", columns={})
+    assert found.name == "condition_occurrence"
 
 
 def test_a_missing_column_names_what_is_there(cdm):

@@ -13,11 +13,12 @@ from hfrisk import labels
 from hfrisk.config import PathsConfig, StudyConfig
 from hfrisk.errors import DatabaseError, DataError
 
-from .conftest import CONCEPT, CONDITION, CONDITION_WITH_SOURCE
+from .conftest import CONCEPT, CONDITION, CONDITION_WITH_SOURCE, PERIOD, VISIT
 
 SYNTHEA = Path(__file__).parents[3] / "shared" / "omop"
 D = dt.date
 FILES = ["concept_set.json", "conditions.parquet", "hf_outcome.csv", "persons.parquet"]
+PROVENANCE = "labels_provenance.json"
 
 
 def study(cdm, data: Path, **settings) -> StudyConfig:
@@ -43,7 +44,7 @@ def outcome_of(cdm, **arguments) -> dict[int, int]:
 def test_a_view_of_three_columns_is_enough(cdm, tmp_path):
     add_minimal(cdm)
     labels.run(study(cdm, tmp_path))
-    assert sorted(path.name for path in tmp_path.iterdir()) == FILES
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*FILES, PROVENANCE])
     assert (tmp_path / "hf_outcome.csv").read_text() == "person_id,hf_outcome\n1,1\n2,0\n"
     conditions = pl.read_parquet(tmp_path / "conditions.parquet")
     assert conditions.schema == {"person_id": pl.Int64, "condition_concept_id": pl.Int64, "condition_start_date": pl.Date}
@@ -58,20 +59,73 @@ def test_the_same_database_gives_the_same_bytes(cdm, tmp_path):
     assert all((tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes() for file in FILES)
 
 
-def test_persons_carry_what_the_person_and_period_tables_say(cdm, tmp_path):
+@pytest.fixture
+def chart(cdm):
+    """Tables of persons: two periods of one, a death, and two visits."""
     add_minimal(cdm)
-    cdm.add("person", "person_id bigint, year_of_birth integer, gender_concept_id integer", [(1, 1950, 8507), (3, 1960, 8532)])
     cdm.add(
-        "observation_period_v",
-        "person_id bigint, observation_period_start_date date, observation_period_end_date date",
-        [(1, D(2010, 1, 1), D(2012, 1, 1)), (1, D(2015, 1, 1), D(2021, 1, 1))],
+        "person",
+        "person_id bigint, year_of_birth integer, month_of_birth integer, gender_concept_id integer",
+        [(1, 1950, 7, 8507), (3, 1960, None, 8532)],
     )
-    labels.run(study(cdm, tmp_path))
-    assert pl.read_parquet(tmp_path / "persons.parquet").rows() == [
-        (1, 1950, 8507, D(2010, 1, 1), D(2021, 1, 1)),
-        (2, None, None, None, None),
-        (3, 1960, 8532, None, None),
+    cdm.add("observation_period_v", PERIOD, [(1, D(2010, 1, 1), D(2012, 1, 1)), (1, D(2015, 1, 1), D(2021, 1, 1))])
+    visits = [(8, 1, 9201, D(2020, 3, 1), D(9999, 12, 31)), (9, 3, 9202, D(2019, 3, 1), None), (10, 3, 9202, D(2018, 3, 1), None)]
+    cdm.add("visit_occurrence", VISIT, visits)
+    cdm.add("death_v", "person_id bigint, death_date timestamp", [(3, D(2020, 2, 2)), (3, D(2020, 2, 3))])
+    return cdm
+
+
+def test_persons_carry_what_the_tables_of_persons_say(chart, tmp_path):
+    labels.run(study(chart, tmp_path))
+    persons = pl.read_parquet(tmp_path / "persons.parquet")
+    assert persons.columns == [
+        "person_id", "year_of_birth", "month_of_birth", "day_of_birth", "gender_concept_id",
+        "observation_start", "observation_end", "last_visit_date", "death_date",
+    ]  # fmt: skip
+    assert persons.rows() == [
+        (1, 1950, 7, None, 8507, D(2010, 1, 1), D(2021, 1, 1), D(2020, 3, 1), None),
+        (2, None, None, None, None, None, None, None, None),
+        (3, 1960, None, None, 8532, None, None, D(2019, 3, 1), D(2020, 2, 2)),
     ]
+
+
+def test_every_observation_period_is_kept_by_itself(chart, tmp_path):
+    labels.run(study(chart, tmp_path))
+    periods = pl.read_parquet(tmp_path / "observation_periods.parquet")
+    assert periods.schema == {"person_id": pl.Int64, "start": pl.Date, "end": pl.Date}
+    assert periods.rows() == [(1, D(2010, 1, 1), D(2012, 1, 1)), (1, D(2015, 1, 1), D(2021, 1, 1))]
+
+
+def test_periods_of_an_earlier_source_do_not_stay_behind(chart, tmp_path):
+    labels.run(study(chart, tmp_path))
+    chart.execute("DROP TABLE CDM.observation_period_v")
+    labels.run(study(chart, tmp_path))
+    assert not (tmp_path / "observation_periods.parquet").exists()
+
+
+def test_a_record_carries_the_kind_of_its_visit(cdm, tmp_path):
+    rows = [(1, 316139, D(2020, 1, 1), "x", 8), (1, 316139, D(2020, 1, 2), "x", 77), (2, 0, D(2020, 1, 3), "I50", None)]
+    cdm.add("condition_occurrence_v", CONDITION_WITH_SOURCE, rows)
+    cdm.add("visit_occurrence_v", VISIT, [(8, 1, 9201, D(2020, 1, 1), None)])
+    labels.run(study(cdm, tmp_path))
+    conditions = pl.read_parquet(tmp_path / "conditions.parquet")
+    assert conditions.select("visit_occurrence_id", "visit_concept_id").rows() == [(8, 9201), (77, None), (None, None)]
+
+
+def test_the_provenance_names_source_tables_queries_and_counts_but_no_person(chart, tmp_path):
+    labels.run(study(chart, tmp_path))
+    text = (tmp_path / PROVENANCE).read_text()
+    said = json.loads(text)
+    assert said["source"] == "postgres"
+    assert said["version"] == chart.execute("SHOW server_version")[0][0]
+    assert said["encoding"] == "UTF8"
+    assert dt.datetime.fromisoformat(said["created_at"]).tzinfo is not None
+    rows = {query["name"]: query["num_rows"] for query in said["queries"]}
+    assert rows == {"hf_outcome": 2, "conditions": 2, "observation_periods": 2, "persons": 2, "last_visits": 2, "deaths": 1}
+    assert any(f'FROM "{chart.schema}"."condition_occurrence_v"' in query["sql"] for query in said["queries"])
+    found = {table["name"]: table["columns"] for table in said["tables"]}
+    assert found["condition_occurrence_v"] == ["condition_concept_id", "condition_start_date", "person_id"]
+    assert "316139" not in text
 
 
 CODES = ["I50", "I50.9", "i509", " I50.91 ", "I11.0", "I110", "I13.0", "I132"]

@@ -6,14 +6,12 @@ import difflib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import polars as pl
-
 from hfrisk.errors import DatabaseError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from hfrisk.omop.connection import Database
+    from hfrisk.omop.source import Source
 
 NUM_NAMED = 12
 
@@ -36,20 +34,26 @@ class Table:
         return column if column in self.columns else None
 
 
-def find_table(database: Database, schema: str, name: str) -> Table | None:
-    """Look for a table that a study can do without: under its name, else with `_v` taken away or added; None when there is none."""
+def find_table(source: Source, schema: str, name: str) -> Table | None:
+    """Look for a table: under its name, else with `_v` taken away or added, for what one site shows as a view another exports as a table.
+
+    Returns:
+        The table, or None when there is none of the two that this user may read.
+    """
     twin = name.removesuffix("_v") if name.endswith("_v") else f"{name}_v"
     for candidate in (name, twin):
-        if columns := _columns(database, schema, candidate):
-            return Table(schema, candidate, frozenset(columns))
+        if columns := source.columns(schema, candidate):
+            table = Table(schema, candidate, frozenset(columns))
+            source.found.add(table)
+            return table
     return None
 
 
-def require_table(database: Database, schema: str, name: str, *, setting: str, columns: Mapping[str, str]) -> Table:
-    """Find a table that a study cannot do without.
+def require_table(source: Source, schema: str, name: str, *, setting: str, columns: Mapping[str, str]) -> Table:
+    """Find a table that a study cannot do without, under the names that `find_table` tries.
 
     Args:
-        database: Where to look.
+        source: Where to look.
         schema: The schema's name.
         name: The table's or view's name.
         setting: Key of the study file that names the table.
@@ -58,31 +62,28 @@ def require_table(database: Database, schema: str, name: str, *, setting: str, c
     Raises:
         DatabaseError: The schema, the table or a column is not there or may not be read; what is there is named.
     """
-    found = _columns(database, schema, name)
-    if not found:
-        raise _missing_table(database, schema, name, setting)
+    table = find_table(source, schema, name)
+    if table is None:
+        raise _missing_table(source, schema, name, setting)
     for column, key in columns.items():
-        if column not in found:
+        if column not in table.columns:
             raise DatabaseError(
-                f"`{schema}.{name}` has no column `{column}`", hint=f"set `{key}`; its columns are {_listed(found, like=column)}"
+                f"`{schema}.{table.name}` has no column `{column}`",
+                hint=f"set `{key}`; its columns are {_listed(sorted(table.columns), like=column)}",
             )
-    return Table(schema, name, frozenset(found))
+    return table
 
 
-def _missing_table(database: Database, schema: str, name: str, setting: str) -> DatabaseError:
-    tables = database.frame("tables", {"schema": schema}, {"name": pl.String})["name"].to_list()
+def _missing_table(source: Source, schema: str, name: str, setting: str) -> DatabaseError:
+    tables = source.tables(schema)
     if name in tables:
         return DatabaseError(f"`{schema}.{name}` is there but may not be read", hint="ask the database's administrator for SELECT on it")
     if tables:
         return DatabaseError(f"no table or view `{schema}.{name}`", hint=f"set `{setting}`; `{schema}` has {_listed(tables, like=name)}")
-    schemas = database.frame("schemas", {}, {"name": pl.String})["name"].to_list()
+    schemas = source.schemas()
     return DatabaseError(
         f"no schema `{schema}` with tables in it", hint=f"set `omop.cdm_schema`; the database has {_listed(schemas, like=schema)}"
     )
-
-
-def _columns(database: Database, schema: str, name: str) -> list[str]:
-    return database.frame("columns", {"schema": schema, "table": name}, {"name": pl.String})["name"].to_list()
 
 
 def _listed(names: list[str], *, like: str) -> str:

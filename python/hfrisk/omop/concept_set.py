@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hfrisk.config import OmopConfig
-    from hfrisk.omop.connection import Database
+    from hfrisk.omop.source import Source
 
 HEART_FAILURE = 316139
 SHIPPED = "heart_failure"
@@ -90,7 +90,7 @@ def read_concept_set(config: PhenotypeConfig) -> ConceptSet:
         return ConceptSet(config.concept_set, shipped=True, entries=_read_entries(path, config.concept_set))
 
 
-def resolve(database: Database, omop: OmopConfig, phenotype: PhenotypeConfig) -> ResolvedConceptSet:
+def resolve(source: Source, omop: OmopConfig, phenotype: PhenotypeConfig) -> ResolvedConceptSet:
     """Find the ids of the study's concept set and check them against what the site shows of the vocabulary.
 
     Raises:
@@ -98,8 +98,8 @@ def resolve(database: Database, omop: OmopConfig, phenotype: PhenotypeConfig) ->
             cannot be checked (unless `phenotype.check` is `warn`); or descendants are wanted that nobody can list.
     """
     concept_set = read_concept_set(phenotype)
-    descendants, resolved_by = _descendants(database, omop, concept_set)
-    problems, notes = _check(database, omop, concept_set, descendants)
+    descendants, resolved_by = _descendants(source, omop, concept_set)
+    problems, notes = _check(source, omop, concept_set, descendants)
     if problems and not concept_set.shipped and phenotype.check == "strict":
         raise DataError(
             f"concept set `{concept_set.name}`: {'; '.join(problems)}",
@@ -141,14 +141,14 @@ def _read_entries(path: Path, name: str) -> pl.DataFrame:
     return pl.DataFrame({"concept_id": ids, "concept_name": names.replace("", None), **flags})
 
 
-def _descendants(database: Database, omop: OmopConfig, concept_set: ConceptSet) -> tuple[pl.DataFrame, str]:
+def _descendants(source: Source, omop: OmopConfig, concept_set: ConceptSet) -> tuple[pl.DataFrame, str]:
     """Pairs `ancestor_concept_id`, `concept_id` for the set and for heart failure, and where they come from."""
     roots = concept_set.entries.filter("include_descendants")["concept_id"].to_list()
-    table = find_table(database, omop.vocabulary_schema or omop.cdm_schema, omop.concept_ancestor_table)
+    table = find_table(source, omop.vocabulary_schema or omop.cdm_schema, omop.concept_ancestor_table)
     if table is not None:
         schema = {"ancestor_concept_id": pl.Int64, "concept_id": pl.Int64}
         values = {"concept_ids": sorted({*roots, *_snapshot()["ancestor_concept_id"]})}
-        pairs = database.frame("descendants", values, schema, concept_ancestor=table.path)
+        pairs = source.frame("descendants", values, schema, concept_ancestor=table.path)
         # A vocabulary cut down to other concepts would otherwise resolve heart failure to one id in silence.
         if (pairs["ancestor_concept_id"] == HEART_FAILURE).any():
             return pairs, "concept_ancestor"
@@ -162,12 +162,12 @@ def _descendants(database: Database, omop: OmopConfig, concept_set: ConceptSet) 
     return _snapshot().select("ancestor_concept_id", "concept_id"), "snapshot"
 
 
-def _check(database: Database, omop: OmopConfig, concept_set: ConceptSet, descendants: pl.DataFrame) -> tuple[list[str], list[str]]:
+def _check(source: Source, omop: OmopConfig, concept_set: ConceptSet, descendants: pl.DataFrame) -> tuple[list[str], list[str]]:
     """Problems of the set's entries, and remarks that never stop a run."""
     roots = read_concept_set(PhenotypeConfig(concept_set=SHIPPED)).entries.filter(~pl.col("exclude"))["concept_id"]
     family = {*roots, *descendants.filter(pl.col("ancestor_concept_id").is_in(roots.implode()))["concept_id"]}
     ids = concept_set.entries["concept_id"].to_list()
-    facts = _vocabulary(database, omop, [*ids, HEART_FAILURE])
+    facts = _vocabulary(source, omop, [*ids, HEART_FAILURE])
     complete = HEART_FAILURE in facts
     problems, notes = [], []
     if not complete:
@@ -191,12 +191,12 @@ def _check(database: Database, omop: OmopConfig, concept_set: ConceptSet, descen
     return problems, notes
 
 
-def _vocabulary(database: Database, omop: OmopConfig, ids: list[int]) -> dict[int, dict[str, Any]]:
-    table = find_table(database, omop.vocabulary_schema or omop.cdm_schema, omop.concept_table)
+def _vocabulary(source: Source, omop: OmopConfig, ids: list[int]) -> dict[int, dict[str, Any]]:
+    table = find_table(source, omop.vocabulary_schema or omop.cdm_schema, omop.concept_table)
     if table is None:
         return {}
     schema = {"concept_id": pl.Int64, "concept_name": pl.String, "domain_id": pl.String, "standard_concept": pl.String}
-    found = database.frame("concepts", {"concept_ids": ids}, schema, concept=table.path)
+    found = source.frame("concepts", {"concept_ids": ids}, schema, concept=table.path)
     return {row["concept_id"]: row for row in found.iter_rows(named=True)}
 
 

@@ -14,17 +14,25 @@ if TYPE_CHECKING:
 
     from hfrisk.config import OmopConfig
     from hfrisk.omop.concept_set import ResolvedConceptSet
-    from hfrisk.omop.connection import Database, Name
+    from hfrisk.omop.source import Source
+    from hfrisk.omop.statements import Name
 
-# I50.x, I11.0, I13.0 and I13.2 of ICD-10 and of KCD-7, which is built on it; the dot may be missing.
+# I50.x, I11.0, I13.0 and I13.2 of ICD-10 and of KCD-7, which is built on it; the dot may be missing, and letters are compared in capitals.
 SOURCE_CODES = r"^\s*(I50|I11\.?0|I13\.?[02])\.?[0-9]*\s*$"
 
 
 @dataclass(frozen=True, slots=True)
 class ConditionTable:
-    """The site's condition table, and what its columns are called."""
+    """The site's condition table, and what its columns are called.
+
+    Attributes:
+        table: The table.
+        visits: The table that tells the kind of a visit; None where the site has none, or the records do not name their visit.
+        config: Names of the columns.
+    """
 
     table: Table
+    visits: Table | None
     config: OmopConfig
 
     @property
@@ -49,7 +57,7 @@ class ConditionTable:
         }
 
 
-def condition_table(database: Database, config: OmopConfig) -> ConditionTable:
+def condition_table(source: Source, config: OmopConfig) -> ConditionTable:
     """Find the condition table; `person_id`, `condition_concept_id` and `condition_start_date` are all that it must have.
 
     Raises:
@@ -57,11 +65,13 @@ def condition_table(database: Database, config: OmopConfig) -> ConditionTable:
     """
     keys = ("person_id_column", "condition_concept_id_column", "condition_start_date_column")
     columns = {getattr(config, key): f"omop.{key}" for key in keys}
-    table = require_table(database, config.cdm_schema, config.condition_table, setting="omop.condition_table", columns=columns)
-    return ConditionTable(table, config)
+    table = require_table(source, config.cdm_schema, config.condition_table, setting="omop.condition_table", columns=columns)
+    visits = find_table(source, config.cdm_schema, config.visit_occurrence_table)
+    is_linked = visits is not None and visits.columns.issuperset(("visit_occurrence_id", "visit_concept_id"))
+    return ConditionTable(table, visits if is_linked and config.visit_occurrence_id_column in table.columns else None, config)
 
 
-def outcome(database: Database, conditions: ConditionTable, concepts: ResolvedConceptSet) -> pl.DataFrame:
+def outcome(source: Source, conditions: ConditionTable, concepts: ResolvedConceptSet) -> pl.DataFrame:
     """Tell for every person of the condition table whether any record, at any time, is heart failure.
 
     Returns:
@@ -69,39 +79,26 @@ def outcome(database: Database, conditions: ConditionTable, concepts: ResolvedCo
     """
     names = conditions.names()
     del names["condition_start_date"], names["visit_occurrence_id"]
-    return database.frame("hf_outcome", _values(concepts), {"person_id": pl.Int64, "hf_outcome": pl.Int8}, **names)
+    return source.frame("hf_outcome", _values(concepts), {"person_id": pl.Int64, "hf_outcome": pl.Int8}, **names)
 
 
-def stream_conditions(database: Database, conditions: ConditionTable, concepts: ResolvedConceptSet) -> Iterator[pl.DataFrame]:
+def stream_conditions(source: Source, conditions: ConditionTable, concepts: ResolvedConceptSet) -> Iterator[pl.DataFrame]:
     """Yield every heart-failure record, ordered by person and date.
 
     Returns:
-        Frames of `person_id` Int64, `condition_concept_id` Int64 (0: found by its source code), `condition_start_date` Date, and
-        `visit_occurrence_id` Int64 where the table has it.
+        Frames of `person_id` Int64, `condition_concept_id` Int64 (0: found by its source code), `condition_start_date` Date, where the
+        table has it `visit_occurrence_id` Int64, and where the site tells the kind of a visit `visit_concept_id` Int64.
     """
-    schema = {"person_id": pl.Int64, "condition_concept_id": pl.Int64, "condition_start_date": pl.Date, "visit_occurrence_id": pl.Int64}
-    for batch in database.stream("conditions", _values(concepts), schema, **conditions.names()):
-        yield batch if conditions.has_visits else batch.drop("visit_occurrence_id")
-
-
-def persons(database: Database, config: OmopConfig) -> pl.DataFrame | None:
-    """Everybody in the person table: `person_id` Int64, `year_of_birth` Int32, `gender_concept_id` Int64; None without such a table."""
-    table = find_table(database, config.cdm_schema, config.person_table)
-    if table is None or config.person_id_column not in table.columns:
-        return None
-    schema = {"person_id": pl.Int64, "year_of_birth": pl.Int32, "gender_concept_id": pl.Int64}
-    names: dict[str, Name] = {name: table.optional(name) for name in ("year_of_birth", "gender_concept_id")}
-    return database.frame("persons", {}, schema, person=table.path, person_id=config.person_id_column, **names)
-
-
-def observation(database: Database, config: OmopConfig) -> pl.DataFrame | None:
-    """First and last day under observation: `person_id` Int64, `observation_start` and `observation_end` Date; None when unknown."""
-    table = find_table(database, config.cdm_schema, config.observation_period_table)
-    dates = ("observation_period_start_date", "observation_period_end_date")
-    if table is None or not table.columns.issuperset((config.person_id_column, *dates)):
-        return None
-    schema = {"person_id": pl.Int64, "observation_start": pl.Date, "observation_end": pl.Date}
-    return database.frame("observation", {}, schema, observation_period=table.path, person_id=config.person_id_column)
+    schema: dict[str, type[pl.DataType]] = dict.fromkeys(("person_id", "condition_concept_id"), pl.Int64)
+    schema |= {"condition_start_date": pl.Date, "visit_occurrence_id": pl.Int64, "visit_concept_id": pl.Int64}
+    names = conditions.names()
+    query = "conditions"
+    if conditions.visits is not None:
+        query = "conditions_with_visits"
+        names["visit"] = conditions.visits.path
+    unknown = [] if conditions.visits is not None else ["visit_concept_id"] if conditions.has_visits else list(schema)[3:]
+    for batch in source.stream(query, _values(concepts), schema, **names):
+        yield batch.drop(unknown)
 
 
 def _values(concepts: ResolvedConceptSet) -> dict[str, object]:

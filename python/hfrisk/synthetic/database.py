@@ -38,6 +38,8 @@ _DDL = {
     "visit_occurrence": """
         visit_occurrence_id integer NOT NULL PRIMARY KEY, person_id integer NOT NULL, visit_concept_id integer NOT NULL,
         visit_start_date date NOT NULL, visit_end_date date NOT NULL, visit_type_concept_id integer NOT NULL""",
+    "death": """
+        person_id integer NOT NULL PRIMARY KEY, death_date date NOT NULL, death_type_concept_id integer""",
     "condition_occurrence": """
         condition_occurrence_id integer NOT NULL PRIMARY KEY, person_id integer NOT NULL, condition_concept_id integer NOT NULL,
         condition_start_date date NOT NULL, condition_end_date date, condition_type_concept_id integer NOT NULL,
@@ -50,7 +52,7 @@ _DDL = {
         max_levels_of_separation integer NOT NULL""",
 }
 # What researchers see: views, as at a site that does not open its tables.
-_VIEWS = ("person", "observation_period", "visit_occurrence", "condition_occurrence")
+_VIEWS = ("person", "observation_period", "visit_occurrence", "death", "condition_occurrence")
 
 
 @contextlib.contextmanager

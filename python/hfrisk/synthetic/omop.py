@@ -1,4 +1,4 @@
-"""The made-up hospital's OMOP CDM as frames: persons, observation periods, visits, conditions and the vocabulary they need."""
+"""The made-up hospital's OMOP CDM as frames: persons, observation periods, visits, deaths, conditions and the vocabulary they need."""
 
 from __future__ import annotations
 
@@ -47,6 +47,11 @@ VISIT_OCCURRENCE = {
     "visit_end_date": dt.date,
     "visit_type_concept_id": int,
 }
+DEATH = {
+    "person_id": int,
+    "death_date": dt.date,
+    "death_type_concept_id": int,
+}
 CONDITION_OCCURRENCE = {
     "condition_occurrence_id": int,
     "person_id": int,
@@ -75,6 +80,7 @@ TABLES: Mapping[str, Mapping[str, type]] = {
     "person": PERSON,
     "observation_period": OBSERVATION_PERIOD,
     "visit_occurrence": VISIT_OCCURRENCE,
+    "death": DEATH,
     "condition_occurrence": CONDITION_OCCURRENCE,
     "concept": CONCEPT,
     "concept_ancestor": CONCEPT_ANCESTOR,
@@ -119,6 +125,8 @@ class _Chart:
         gender, code = (concepts.MALE, "M") if patient.is_male else (concepts.FEMALE, "F")
         self._rows["person"].append((person, gender, born.year, born.month, born.day, 8515, 0, f"SYN{patient.number:08d}", code))
         self._rows["observation_period"].append((len(self._rows["observation_period"]) + 1, person, *patient.observed, concepts.EHR))
+        if patient.died is not None:
+            self._rows["death"].append((person, patient.died, concepts.EHR))
         if patient.recorded is not None:
             self._heart_failure(patient.recorded)
         elif rng.random() < 0.03:

@@ -5,5 +5,5 @@ SELECT
     domain_id::text AS domain_id,
     standard_concept::text AS standard_concept
 FROM {concept}
-WHERE concept_id::bigint = ANY(%(concept_ids)s)
+WHERE concept_id::bigint IN (SELECT unnest(CAST(%(concept_ids)s AS bigint[])))
 ORDER BY 1

@@ -3,5 +3,5 @@ SELECT DISTINCT
     ancestor_concept_id::bigint AS ancestor_concept_id,
     descendant_concept_id::bigint AS concept_id
 FROM {concept_ancestor}
-WHERE ancestor_concept_id::bigint = ANY(%(concept_ids)s)
+WHERE ancestor_concept_id::bigint IN (SELECT unnest(CAST(%(concept_ids)s AS bigint[])))
 ORDER BY 1, 2

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 __version__: str
 build_profile: Literal["release", "debug"]
 """A debug build is many times slower; importing one warns."""
+instruction_sets: list[str]
+"""What this machine has of the instruction sets that the kernels are compiled for, such as `avx2`; empty: portable kernels only."""
 
 @type_check_only
 class _Progress(TypedDict):

@@ -150,6 +150,16 @@ def plot(
 
 
 @app.command()
+def doctor(study: Annotated[Path | None, typer.Argument(help="A study file; without one only the machine is looked at.")] = None) -> None:
+    """Look for what will not work, and say what to do about it."""
+    with exit_on_error():
+        from hfrisk import doctor as module  # noqa: PLC0415
+
+        if not module.show(module.examine(study)):
+            raise SystemExit(1)
+
+
+@app.command()
 def demo(
     out: Annotated[Path, typer.Argument(help="Folder to make; it must not exist or be empty.")],
     *,

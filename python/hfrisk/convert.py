@@ -13,13 +13,24 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from hfrisk import _core
-from hfrisk._core import Recording, __version__, parse
+from hfrisk._core import Recording, __version__, build_profile, instruction_sets, parse
 from hfrisk.errors import exit_on_error, report_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-__all__ = ["Progress", "Recording", "Summary", "__version__", "convert", "convert_command", "main", "parse"]
+__all__ = [
+    "Progress",
+    "Recording",
+    "Summary",
+    "__version__",
+    "build_profile",
+    "convert",
+    "convert_command",
+    "instruction_sets",
+    "main",
+    "parse",
+]
 
 Codec = Literal["ecgpack", "zstd", "none"]
 

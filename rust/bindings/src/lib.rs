@@ -21,6 +21,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
             c"hfrisk._core is a debug build, many times slower than a release build; build with `maturin develop --release`";
         PyErr::warn(module.py(), &module.py().get_type::<PyRuntimeWarning>(), message, 1)?;
     }
+    module.add("instruction_sets", hfrisk_ecg::cpu::instruction_sets())?;
     module.add_class::<reader::BatchReader>()?;
     module.add_class::<recording::Recording>()?;
     module.add_function(wrap_pyfunction!(recording::parse, module)?)?;

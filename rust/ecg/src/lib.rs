@@ -21,6 +21,7 @@
 
 mod base64;
 pub mod convert;
+pub mod cpu;
 mod digits;
 pub mod error;
 mod extremes;

@@ -12,7 +12,7 @@ MODULES = {path.relative_to(PACKAGE).with_suffix("").as_posix(): path for path i
 # What is imported -> the modules that may do so.
 ALLOWED = {
     "hfrisk._core": {"convert", "store", "codec", "batches"},
-    "torch": {"batches", "model", "checkpoint", "train", "evaluate", "predict", "export", "explain"},
+    "torch": {"batches", "model", "checkpoint", "train", "evaluate", "predict", "export", "explain", "doctor"},
     "psycopg2": {"omop/connection", "synthetic/database"},
     "matplotlib": {"plot", "report"},
     "hfrisk.synthetic": {"cli"},

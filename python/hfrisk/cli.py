@@ -65,11 +65,19 @@ def train(
 
 
 @app.command()
-def evaluate(run: RunArgument) -> None:
-    """Measure a trained model on the test split."""
+def evaluate(
+    run: RunArgument,
+    *,
+    ablations: Annotated[
+        bool, typer.Option("--ablations", help="First train the ECG alone and the tabular features alone, for comparison.")
+    ] = False,
+) -> None:
+    """Measure a trained model on the test split, beside simpler ones."""
     with exit_on_error():
         from hfrisk import evaluate as module  # noqa: PLC0415
 
+        if ablations:
+            module.train_ablations(run)
         module.run(run)
 
 
@@ -77,7 +85,7 @@ def evaluate(run: RunArgument) -> None:
 def report(
     run: RunArgument,
     *,
-    with_cases: Annotated[bool, typer.Option(help="Draw example ECGs, which are patient data.")] = True,
+    with_cases: Annotated[bool, typer.Option("--with-cases", help="Draw example ECGs, which are patient data.")] = False,
 ) -> None:
     """Write RUN/report.html."""
     with exit_on_error():

@@ -3,15 +3,18 @@
 import functools
 import json
 import sys
+from datetime import date, timedelta
 from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import polars as pl
 import pytest
+from threadpoolctl import threadpool_limits
 
 import hfrisk
-from hfrisk import evaluate, report
+from hfrisk import evaluate, metrics, report
 from hfrisk.config import EvaluateConfig, PathsConfig, StudyConfig, dump_config
+from hfrisk.records import RECORDS_SCHEMA
 
 NUM_PERSONS = 400
 
@@ -24,8 +27,33 @@ def beats(seed):
     return (rng.uniform(-1, 1.5, (12, 1)) * beat + rng.normal(0, 8, (12, 5000))).astype(np.float32)
 
 
+def write_records(folder, num_ecgs, z, rng):
+    """A records.parquet whose QRS duration tells something about the outcome."""
+    folder.mkdir()
+    values = {
+        "row": np.arange(num_ecgs),
+        "age_years": rng.normal(65, 12, num_ecgs),
+        "sex": rng.choice(["MALE", "FEMALE"], num_ecgs),
+        "device": np.where(np.arange(num_ecgs) < 6, "MAC5K", "MAC55"),
+        "qrs_duration_ms": 100 + 8 * z + rng.normal(0, 10, num_ecgs),
+    }
+    frame = pl.DataFrame(values)
+    absent = [pl.lit(None, dtype=dtype).alias(name) for name, dtype in RECORDS_SCHEMA.items() if name not in values]
+    frame.with_columns(absent).select(pl.col(name).cast(dtype) for name, dtype in RECORDS_SCHEMA.items()).write_parquet(
+        folder / "records.parquet"
+    )
+
+
 def write_run(
-    folder, monkeypatch, *, mode="prevalent", name="A study", logit_of=lambda z: z - 0.2, change=lambda cohort: cohort, num_bootstrap=40
+    folder,
+    monkeypatch,
+    *,
+    mode="prevalent",
+    name="A study",
+    logit_of=lambda z: z - 0.2,
+    change=lambda cohort: cohort,
+    num_bootstrap=40,
+    tabular=True,
 ):
     """Write data and a run folder, and put in a model that predicts `logit_of` the logits by which the outcome was drawn."""
     rng = np.random.default_rng(3)
@@ -39,10 +67,20 @@ def write_run(
             "row": np.arange(len(person)),
             "ecg_file": [f"MUSE_{i}.xml" for i in range(len(person))],
             "person_id": 90_000_000 + person,
+            "index_date": pl.Series(date(2015, 1, 1) + timedelta(days=int(days)) for days in rng.integers(0, 1800, len(person))),
             "y": pl.Series(y).cast(pl.Int8),
             "split": split,
         }
     )
+    write_records(folder / "store", len(person), z, rng)
+    pl.DataFrame(
+        {
+            "person_id": 90_000_000 + np.arange(NUM_PERSONS),
+            "diabetes": rng.integers(0, 2, NUM_PERSONS),
+            "atrial_fibrillation": rng.integers(0, 2, NUM_PERSONS),
+            "creatinine": np.where(rng.random(NUM_PERSONS) < 0.9, rng.normal(1, 0.2, NUM_PERSONS), np.nan),
+        }
+    ).fill_nan(None).write_csv(folder / "tabular.csv")
     data, run = folder / "data", folder / "run"
     data.mkdir()
     run.mkdir()
@@ -55,7 +93,7 @@ def write_run(
     )
     config = StudyConfig(
         name=name,
-        paths=PathsConfig(store=folder / "store", registry=folder, data=data, run=run),
+        paths=PathsConfig(store=folder / "store", registry=folder, data=data, run=run, tabular=folder / "tabular.csv" if tabular else None),
         evaluate=EvaluateConfig(num_bootstrap=num_bootstrap),
     )
     (run / "config.toml").write_text(dump_config(config).replace('mode = "prevalent"', f'mode = "{mode}"'), encoding="utf-8")
@@ -66,10 +104,18 @@ def write_run(
     (run / "hf_risk_model.pth").write_bytes(b"stand-in")
     stand_in = ModuleType("hfrisk.predict")
     stand_in.predict_logits = lambda _model, _config, frame: logit_of(z[frame["row"].to_numpy()])
+    stand_in.recalibration_of = lambda _model: metrics.Recalibration("platt", 0.8, -0.3)
     monkeypatch.setitem(sys.modules, "hfrisk.predict", stand_in)
     store = SimpleNamespace(read=lambda rows: np.stack([beats(row) for row in rows]))
     monkeypatch.setitem(vars(hfrisk), "open", lambda _path: store)
     return run
+
+
+@pytest.fixture(scope="package", autouse=True)
+def one_thread():
+    """Small tables: the threads of the boosting would only wait for each other."""
+    with threadpool_limits(limits=1):
+        yield
 
 
 @pytest.fixture

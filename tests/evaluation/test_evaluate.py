@@ -23,8 +23,6 @@ def test_the_numbers_of_the_report_are_those_of_the_predictions(trained_run):
         assert measured["num_ecgs"] == of_split.height
         assert measured["num_persons"] == of_split["person_id"].n_unique()
         assert measured["num_positive_ecgs"] == of_split["y"].sum()
-        assert sum(measured["risk_histogram"]["positive"]) == of_split["y"].sum()
-        assert sum(measured["curves"]["calibration"]["num_ecgs"]) == of_split.height
 
 
 def test_report_json_holds_what_was_returned(trained_run):
@@ -78,7 +76,7 @@ def test_neither_paths_nor_the_way_to_the_database_are_in_the_report(trained_run
 
 
 def test_a_model_without_a_tabular_file_is_said_to_read_the_ecg_alone(trained_run):
-    assert evaluate.run(trained_run())["inputs"] == "ecg"
+    assert evaluate.run(trained_run(tabular=False))["inputs"] == "ecg"
 
 
 def test_a_slope_that_is_not_determined_is_null(trained_run):

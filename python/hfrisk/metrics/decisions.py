@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,8 +12,6 @@ from hfrisk.metrics.labels import Floats, check
 
 if TYPE_CHECKING:
     import numpy.typing as npt
-
-Rule = Literal["sensitivity", "specificity", "youden", "risk"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +22,7 @@ class OperatingPoint:
     index, and `risk` the target itself.
     """
 
-    rule: Rule
+    rule: str
     target: float | None = None
 
 

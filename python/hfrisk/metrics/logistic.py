@@ -8,7 +8,7 @@ from hfrisk.metrics.labels import Floats, sigmoid
 
 Matrix = np.ndarray[tuple[int, int], np.dtype[np.float64]]
 
-_CONVERGED = 1e-7
+_CONVERGED = 1e-5
 """Newton steps below this end a fit; the next one would be its square."""
 _SINGULAR = 1e-10
 _LONGEST_STEP = 4.0
@@ -34,26 +34,34 @@ def fit_logistic(
         start: (P,) where to begin.
         max_steps: After so many steps there is no optimum, as where the classes are separated.
     """
-    fixed = np.zeros(design.shape[0]) if offset is None else offset
-    coefficients = np.zeros(design.shape[1]) if start is None or not np.isfinite(start).all() else start.astype(np.float64)
+    coefficients = np.zeros(design.shape[1]) if start is None or not np.isfinite(start).all() else start
+    transposed = design.T
     for _ in range(max_steps):
-        linear = design @ coefficients + fixed
+        linear = design @ coefficients if offset is None else design @ coefficients + offset
         risk = sigmoid(linear)
-        gradient = (positives - totals * risk) @ design
-        hessian = (design * (totals * risk * (1 - risk))[:, None]).T @ design
-        scale = np.sqrt(np.diag(hessian))
-        if not (scale > 0).all():
-            break
-        correlation = hessian / np.outer(scale, scale)
+        expected = totals * risk
+        gradient = transposed @ (positives - expected)
+        hessian = (transposed * (expected * (1 - risk))) @ design
         try:
-            factor = np.linalg.cholesky(correlation)
+            step = np.linalg.solve(hessian, gradient)
         except np.linalg.LinAlgError:
             break
-        if np.diag(factor).min() ** 2 < _SINGULAR:
-            break
-        step = np.linalg.solve(correlation, gradient / scale) / scale
         longest = float(np.abs(design @ step).max())
-        coefficients = coefficients + step * min(1.0, _LONGEST_STEP / max(longest, 1e-300))
+        if not longest < np.inf:
+            break
+        coefficients = coefficients + step * min(1.0, _LONGEST_STEP / max(longest, _CONVERGED))
         if longest < _CONVERGED:
-            return coefficients
+            return coefficients if _is_determined(hessian) else np.full_like(coefficients, np.nan)
     return np.full(design.shape[1], np.nan)
+
+
+def _is_determined(hessian: Matrix) -> bool:
+    """Whether the columns of the design can be told apart, whatever their scales."""
+    scale = np.sqrt(np.diag(hessian))
+    if not (scale > 0).all():
+        return False
+    try:
+        factor = np.linalg.cholesky(hessian / np.outer(scale, scale))
+    except np.linalg.LinAlgError:
+        return False
+    return float(np.diag(factor).min()) ** 2 > _SINGULAR

@@ -43,9 +43,6 @@ class Recalibration:
         return (np.asarray(logit, dtype=np.float64) - self.shift) / self.scale
 
 
-IDENTITY = Recalibration("none", 1.0, 0.0)
-
-
 def fit_recalibration(y: npt.ArrayLike, logit: npt.ArrayLike) -> Recalibration:
     """Fit Platt's scale and shift, with his targets, which keep both finite where the classes are separated.
 

@@ -11,6 +11,7 @@ import hfrisk
 from hfrisk.batches import BatchStream, Examples
 from hfrisk.checkpoint import feature_statistics, load_model
 from hfrisk.errors import ConfigError
+from hfrisk.metrics import Recalibration
 from hfrisk.model import autocast, choose_device
 from hfrisk.tabular import join_tabular, read_tabular
 
@@ -58,6 +59,13 @@ def predict_logits(model_path: Path, config: StudyConfig, frame: pl.DataFrame) -
         device=device,
     )
     return logits_of(model.to(device), stream.batches(0), precision=config.train.precision)
+
+
+def recalibration_of(model_path: Path) -> Recalibration:
+    """What was done to the logits on the validation split when a model was saved; nothing where it was saved without."""
+    _, meta = load_model(model_path)
+    fitted = meta.get("calibration", {"method": "none", "scale": 1.0, "shift": 0.0})
+    return Recalibration(**{name: value for name, value in fitted.items() if name != "prior_shift"})
 
 
 def make_examples(frame: pl.DataFrame, table: pl.DataFrame | None, statistics: FeatureStatistics | None) -> Examples:

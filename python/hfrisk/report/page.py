@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import operator
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -13,9 +15,12 @@ from hfrisk.errors import DataError
 from hfrisk.evaluate import METRIC_NAMES, SCHEMA, load_run_config
 from hfrisk.outputs import Outputs
 from hfrisk.plot import draw_ecg
-from hfrisk.report import figures
+from hfrisk.report import figures, sentences
+from hfrisk.report.card import card
+from hfrisk.report.forest import Scale, scale_of
 from hfrisk.report.svg import inline
-from hfrisk.report.words import FILTERS
+from hfrisk.report.tripod import checklist
+from hfrisk.report.words import FILTERS, percent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,27 +28,28 @@ if TYPE_CHECKING:
 
     from hfrisk.config import StudyConfig
 
-_QUESTIONS = {
-    "prevalent": "Who already has a recorded diagnosis of heart failure on the day of a resting 12-lead ECG?",
-    "ever": "Who has a recorded diagnosis of heart failure at any time, before or after a resting 12-lead ECG?",
-}
-_INPUTS = {"both": "the ECG and tabular features", "ecg": "the ECG alone", "tabular": "tabular features alone"}
 _MEANINGS = {
     "auroc": "How often an ECG with the outcome is given a higher risk than one without. 0.5 is chance, 1 is perfect.",
     "auprc": "Mean precision over all thresholds. A useless score has the prevalence, {prevalence}.",
     "auprc_ratio": "How many times the prevalence that is. 1 is chance.",
     "brier": "Mean squared error of the risk. Lower is better; giving everybody the prevalence has {naive}.",
     "brier_skill": "Share of that error which the model removes. 0 is no better than the prevalence, 1 is perfect.",
+    "observed_to_expected": "Outcomes that happened for each one predicted. 1 is ideal, above 1 the risks are too low.",
+    "calibration_intercept": "Calibration in the large. 0 is ideal; below 0 the risks are too high on the whole.",
     "calibration_slope": "1 is ideal. Below 1 the risks are too extreme, above 1 too timid.",
-    "calibration_intercept": "0 is ideal. Below 0 the risks are too high on the whole, above 0 too low.",
-    "observed_to_expected": "Outcomes that happened for each one predicted. 1 is ideal.",
     "ici": "Mean distance between the risk and the flexible calibration curve. 0 is ideal.",
+    "ece": "Mean distance between predicted and observed in ten bins. 0 is ideal; noise alone makes it larger.",
 }
-_FEW_POSITIVE_PERSONS = 100
-"""Below this many, calibration and the precision-recall curve are known to be unstable."""
+_RECALIBRATED = ("observed_to_expected", "calibration_intercept", "calibration_slope", "ici", "ece", "brier")
+_RULES = {
+    "sensitivity": "Sensitivity {} on validation",
+    "specificity": "Specificity {} on validation",
+    "risk": "Risk of {}",
+    "youden": "Largest Youden index on validation",
+}
 
 
-def run(run_folder: Path, *, with_cases: bool = True) -> Path:
+def run(run_folder: Path, *, with_cases: bool = False) -> Path:
     """Write report.html, one file that loads nothing, from report.json.
 
     Args:
@@ -77,19 +83,27 @@ def render(report: dict[str, Any], *, cases: list[dict[str, Any]]) -> str:
     )
     environment.filters |= FILTERS
     splits, test = report["splits"], report["splits"]["test"]
-    prevalence = test["metrics"]["prevalence"]["value"]
-    facts = {"prevalence": f"{prevalence:.3f}", "naive": f"{prevalence * (1 - prevalence):.3f}"}
     return environment.get_template("report.html.j2").render(
         report=report,
         test=test,
-        question=_QUESTIONS[report["mode"]],
-        inputs=_INPUTS[report["inputs"]],
-        metrics=[(METRIC_NAMES[name], test["metrics"][name], meaning.format(**facts)) for name, meaning in _MEANINGS.items()],
-        warnings=list(_warnings(report)),
+        smallest=report["settings"]["evaluate"]["smallest_cell"],
+        question=sentences.question(report),
+        summary=sentences.summary(report),
+        warnings=list(sentences.warnings(report)),
+        metrics=list(_metrics(test)),
+        recalibrated=[(METRIC_NAMES.get(name, name.upper()), name) for name in _RECALIBRATED],
+        points=[_named_point(point) for point in report["operating_points"]],
+        scales=_scales(report),
         roc=figures.roc(splits),
         precision_recall=figures.precision_recall(splits),
         calibration=figures.calibration(test),
+        densities=figures.densities(test),
+        decisions=figures.decisions(test),
         losses=figures.losses(report["epochs"]) if report["epochs"] else None,
+        card=card(report),
+        checks=list(_checks(report["lint"])),
+        checklist=checklist(report),
+        table_one=[(section, list(rows)) for section, rows in itertools.groupby(report["table_one"], key=operator.itemgetter("section"))],
         cases=cases,
         provenance=dict(_flat(report["run"])),
     )
@@ -128,24 +142,33 @@ def _cases(run_folder: Path, config: StudyConfig) -> Iterator[dict[str, Any]]:
         yield {"rank": rank, "risk": case["risk"], "y": case["y"], "svg": inline(draw_ecg(signal), name=f"ecg-{number}", label=label)}
 
 
-def _warnings(report: dict[str, Any]) -> Iterator[str]:
-    """What a reader must know before the numbers, in plain words."""
-    if report["mode"] == "ever":
-        yield (
-            'The label looks into the future. In the mode "ever", a diagnosis made years after the ECG counts as much as one made before, '
-            "and persons who are followed for longer have more of them. These numbers are kept for comparison; they are not those of a "
-            "test that could be used on the day of the ECG."
-        )
-    if report["settings"]["train"]["sampler"] == "weighted":
-        yield (
-            "The model was trained on classes drawn equally often, and its risks were then corrected for the prevalence. "
-            "Trust them only as far as the calibration below shows."
-        )
-    num_positive = report["splits"]["test"]["num_positive_persons"]
-    if num_positive < _FEW_POSITIVE_PERSONS:
-        yield f"Only {num_positive:,} persons in the test split have the outcome. All numbers are uncertain, calibration most of all."
-    if reason := report["splits"]["validation"].get("not_measured"):
-        yield f"The validation split could not be measured: {reason}."
+def _metrics(test: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], dict[str, Any] | None, str]]:
+    """Name, estimate an ECG, estimate a person, and what it means."""
+    prevalence = test["metrics"]["prevalence"]["value"]
+    facts = {"prevalence": f"{prevalence:.3f}", "naive": f"{prevalence * (1 - prevalence):.3f}"}
+    for name, meaning in _MEANINGS.items():
+        yield METRIC_NAMES.get(name, name.upper()), test["metrics"][name], test["per_person"].get(name), meaning.format(**facts)
+
+
+def _named_point(point: dict[str, Any]) -> dict[str, Any]:
+    return point | {"name": _RULES[point["rule"]].format(percent(point["target"], 0) if point["target"] is not None else "")}
+
+
+def _scales(report: dict[str, Any]) -> dict[str, Scale]:
+    """The common axes of the tables with intervals."""
+    areas = [one["metrics"]["auroc"] for one in report["comparisons"]] + [report["splits"]["test"]["metrics"]["auroc"]]
+    groups = [row for one in report["subgroups"] for row in one["groups"]]
+    return {
+        "comparisons": Scale.of(areas, reference=0.5),
+        "subgroups": scale_of(groups, "auroc", reference=report["splits"]["test"]["metrics"]["auroc"]["value"]),
+        "temporal": scale_of(report["temporal"].get("rows", []), "auroc", reference=0.5),
+    }
+
+
+def _checks(lint: dict[str, Any]) -> Iterator[dict[str, str]]:
+    """What the leakage lint found, a line a check."""
+    for check in lint.get("checks", []):
+        yield {"outcome": check["outcome"], "name": check["name"], "text": check["message"]}
 
 
 def _flat(facts: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

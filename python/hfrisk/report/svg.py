@@ -14,7 +14,8 @@ from hfrisk import plot
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-INK, QUIET, GRID, SERIES_1, SERIES_2, SURFACE = "#23262b", "#6b7280", "#e4e6ea", "#0072b2", "#d55e00", "#fefefe"
+INK, QUIET, GRID, SURFACE = "#23262b", "#6b7280", "#e4e6ea", "#fefefe"
+SERIES_1, SERIES_2, BAND = "#0072b2", "#d55e00", "#d3e5f2"
 """Colours of the charts in light mode (the series are Okabe and Ito's blue and vermilion); the page's variables replace them."""
 
 _VARIABLES = {
@@ -23,6 +24,7 @@ _VARIABLES = {
     GRID: "--rule",
     SERIES_1: "--series-1",
     SERIES_2: "--series-2",
+    BAND: "--band",
     SURFACE: "--surface",
     plot.PAPER: "--ecg-paper",
     plot.GRID_MINOR: "--ecg-minor",

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from hfrisk.metrics.logistic import Matrix
+
 _STEP = 2.0**-10
 _MOST_LEVELS = 4096
 
@@ -46,6 +48,13 @@ class Levels:
         counts = np.diff(np.append(self._starts, labels.size))
         self.logit: Floats = np.add.reduceat(logits[self._order], self._starts) / counts if step else ordered[self._starts]
         self.risk = sigmoid(self.logit)
+        self._spline: Matrix | None = None
+
+    def spline(self, knots: Floats) -> Matrix:
+        """The columns of a restricted cubic spline at the levels, kept for the next draw, which asks for the same knots."""
+        if self._spline is None:
+            self._spline = calibration.spline_design(self.logit, knots)
+        return self._spline
 
     def tally(self, weights: Floats) -> tuple[Floats, Floats]:
         """Weight of the positives and of all at each level, from a weight an ECG."""
@@ -115,7 +124,7 @@ class RiskStatistics:
     def _calibration(self, levels: Levels, positives: Floats, totals: Floats, *, keep_starts: bool) -> Floats:
         """Intercept, slope and ICI; every draw starts from the fit to all ECGs, near which its own lies."""
         ones, linear = np.ones((levels.logit.size, 1)), calibration.linear_design(levels.logit)
-        spline = calibration.spline_design(levels.logit, self._knots)
+        spline = levels.spline(self._knots)
         shift = fit_logistic(ones, positives, totals, offset=levels.logit, start=self._starts.get("shift"))
         slope = fit_logistic(linear, positives, totals, start=self._starts.get("slope", np.array([0.0, 1.0])))
         bends = fit_logistic(spline, positives, totals, start=self._starts.get("bends"))

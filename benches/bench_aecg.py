@@ -52,6 +52,12 @@ def read_with_lxml(path: Path, *, usual: bool) -> np.ndarray:
     return signal
 
 
+def read_with_ecgdatakit(parser, path: Path) -> np.ndarray:
+    """Read all leads with the package ecgdatakit, which gives millivolts."""
+    leads = {lead.label.upper(): lead.samples for lead in parser.parse(str(path)).leads}
+    return np.stack([leads[name] for name in LEADS]) * 1000
+
+
 @pytest.mark.usefixtures("one_core")
 def test_parse_aecg(counts, compare, tmp_path):
     """Parse an aECG file of 60 000 numbers, 300 KB (one core)"""
@@ -67,13 +73,18 @@ def test_parse_aecg(counts, compare, tmp_path):
         assert np.array_equal(ours.signal, read_with_lxml(path, usual=True))
         assert np.array_equal(ours.signal, read_with_lxml(path, usual=False))
 
+    package = pytest.importorskip("ecgdatakit").FileParser()
+    for path in files:
+        assert np.allclose(parse(path).signal, read_with_ecgdatakit(package, path), rtol=1e-6, atol=1e-6)
+
     compare(
         {
             "hfrisk.parse, with metadata": lambda: [parse(path) for path in files],
+            "ecgdatakit: xmltodict, NumPy; with metadata": lambda: [package.parse(str(path)) for path in files],
             "lxml, numpy.fromstring; no metadata": lambda: [read_with_lxml(path, usual=False) for path in files],
             "lxml, split, float, NumPy; no metadata": lambda: [read_with_lxml(path, usual=True) for path in files],
         },
         items=len(files),
         unit="files",
-        targets={"lxml, split, float, NumPy; no metadata": 20},
+        targets={"ecgdatakit: xmltodict, NumPy; with metadata": 20, "lxml, split, float, NumPy; no metadata": 20},
     )

@@ -7,3 +7,4 @@ mod defects;
 mod oracle;
 mod properties;
 mod rules;
+mod variants;

@@ -85,6 +85,51 @@ def test_nothing_that_names_a_person_is_in_the_output(folder, out):
     assert all(b"00012345" not in content and b"DOE" not in content and b"HONG" not in content for content in bytes_of(out).values())
 
 
+def test_no_line_of_the_command_and_no_error_names_a_person(folder, out):
+    (folder / "cut.xml").write_bytes((folder / "0.xml").read_bytes()[:-40])
+    (folder / "rate.xml").write_bytes((folder / "0.xml").read_bytes().replace(b"<SampleBase>500<", b"<SampleBase>HONG<"))
+    finished = run(folder, out, "--json", "--strict")
+    said = finished.stdout + finished.stderr
+    for path in folder.iterdir():
+        try:
+            recording = hfrisk.parse(path, keep_statements=False)
+            said += f"{recording!r} {recording.flags} {recording.measurements} {recording.statements} {recording.device}"
+        except hfrisk.ParseError as error:
+            said += f"{error} {error!r} {error.kind} {error.hint}"
+    assert "invalid_value" in said
+    assert [word for word in ("00012345", "DOE", "HONG", "Normal sinus rhythm") if word in said] == []
+
+
+def test_a_limit_of_size_rejects_larger_files_and_says_how_to_raise_it(folder, out):
+    finished = run(folder, out, "--max-file-mb", "0.01")
+    assert finished.returncode == 0
+    assert records.read_rejected(out)["kind"].to_list().count("too_large") == 5
+    assert "too_large (5)" in finished.stderr
+
+
+def test_another_limit_of_size_on_the_same_output_is_refused(folder, out):
+    convert(folder, out, max_file_mb=1)
+    with pytest.raises(StoreError, match="max-bytes 1048576, not 2097152"):
+        convert(folder, out, max_file_mb=2)
+
+
+def test_rejections_name_the_byte_of_the_element_that_is_to_blame(folder, out):
+    whole = (folder / "0.xml").read_bytes()
+    edits = {
+        "foreign.xml": (b"<RestingECG>", b"<Other>", b"<Other>"),
+        "gain.xml": (b"<LeadAmplitudeUnits>MICROVOLTS<", b"<LeadAmplitudeUnits><", b"<WaveFormData>"),
+        "rate.xml": (b"<SampleBase>500<", b"<SampleBase>fast<", b"<SampleBase>"),
+        "size.xml": (b"<LeadSampleSize>2<", b"<LeadSampleSize>4<", b"<LeadSampleSize>"),
+    }
+    for name, (before, after, _) in edits.items():
+        (folder / name).write_bytes(whole.replace(before, after, 1))
+    convert(folder, out)
+    offsets = dict(records.read_rejected(out).select("ecg_file", "byte_offset").iter_rows())
+    for name, (_, _, element) in edits.items():
+        assert offsets[name] == (folder / name).read_bytes().find(element), name
+    assert offsets["empty.xml"] is None
+
+
 def test_statements_are_kept_only_when_asked(folder, out, tmp_path):
     convert(folder, out, keep_statements=True)
     assert records.read_records(out)["statements"].to_list() == [["Normal sinus rhythm"]] * 4

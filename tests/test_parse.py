@@ -49,6 +49,15 @@ def test_signals_of_real_files_equal_lxml_and_numpy(name):
     assert np.array_equal(hfrisk.parse(FIXTURES / name).signal, expected)
 
 
+def test_a_limit_of_size_is_kept_and_must_be_positive(content):
+    with pytest.raises(hfrisk.ParseError, match="more than the limit of 10485") as caught:
+        hfrisk.parse(content, max_file_mb=0.01)
+    assert caught.value.kind == "too_large"
+    for limit in (0, -1, float("nan"), float("inf")):
+        with pytest.raises(ValueError, match="max_file_mb"):
+            hfrisk.parse(content, max_file_mb=limit)
+
+
 def test_the_signal_is_twelve_leads_in_microvolts(content):
     recording = hfrisk.parse(content)
     assert recording.signal.dtype == np.float32

@@ -54,6 +54,28 @@ def test_every_rejection_kind_is_in_the_table():
     assert [kind for kind in kinds if f"`{kind}`" not in README] == []
 
 
+def rows_of(heading: str) -> list[str]:
+    """Return the names in the first column of the table with that heading."""
+    table = README.split(heading, 1)[1].split("\n\n", 1)[0]
+    return [
+        name.split(":")[0] for line in table.splitlines() for name in re.findall(r"`([^`]+)`", line.split("|")[1] if "|" in line else "")
+    ]
+
+
+def test_the_tables_name_no_flag_and_no_kind_that_does_not_exist():
+    source = (ROOT / "rust/ecg/src/error.rs").read_text(encoding="utf-8")
+    assert rows_of("| flag | meaning |") == list(FLAGS)
+    kinds = rows_of("| kind | meaning |")
+    assert [kind for kind in kinds if f'"{kind}"' not in source and f'"{kind}:' not in source] == []
+
+
+def test_every_dialect_is_in_the_table():
+    source = (ROOT / "rust/ecg/src/xml.rs").read_text(encoding="utf-8")
+    roots = re.findall(r'b"(\w+)" => \w+::parse', source)
+    assert len(roots) == 5
+    assert [root for root in roots if f"| `{root}` |" not in README] == []
+
+
 def test_every_link_into_the_page_has_its_heading():
     headings = {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in re.findall(r"^#+ (.+)$", README, re.MULTILINE)}
     assert [anchor for anchor in re.findall(r"\]\(#([^)]+)\)", README) if anchor not in headings] == []

@@ -149,7 +149,7 @@ def _densities(y: Floats, risk: Floats) -> dict[str, list[float | None]]:
     logits = metrics.logit_of(risk)
     low, high = np.quantile(logits, (0.005, 0.995))
     width = max(float(high - low), 1e-3)
-    grid = np.linspace(low - 0.1 * width, high + 0.1 * width, _DENSITY_POINTS)
+    grid = np.linspace(low - 0.25 * width, high + 0.25 * width, _DENSITY_POINTS)
     curves = {}
     for name, label in (("negative", 0), ("positive", 1)):
         values = logits[y == label]

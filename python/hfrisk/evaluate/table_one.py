@@ -13,6 +13,7 @@ from hfrisk.records import MEASUREMENTS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_ABBREVIATIONS = {"af", "bmi", "ckd", "copd", "egfr"}
 SPLITS = ("train", "validation", "test")
 
 
@@ -80,7 +81,7 @@ def _quantiles(values: pl.Series, smallest: int) -> dict[str, float | int | None
 
 def _title(name: str) -> str:
     words = name.replace("_", " ")
-    return words[:1].upper() + words[1:]
+    return words.upper() if name in _ABBREVIATIONS else words[:1].upper() + words[1:]
 
 
 def _measurement(name: str) -> str:

@@ -33,7 +33,7 @@ def card(report: dict[str, Any]) -> list[tuple[str, str]]:
         ("Unequal performance", _unequal(report)),
         (
             "Before use elsewhere",
-            "Measure it there, recalibrate it on local data at the local prevalence, and watch it with `hfrisk drift`.",
+            "Measure it there, recalibrate it on local data at the local prevalence, and watch it with hfrisk drift.",
         ),
     ]
 

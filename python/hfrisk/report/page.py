@@ -168,7 +168,11 @@ def _scales(report: dict[str, Any]) -> dict[str, Scale]:
 def _checks(lint: dict[str, Any]) -> Iterator[dict[str, str]]:
     """What the leakage lint found, a line a check."""
     for check in lint.get("checks", []):
-        yield {"outcome": check["outcome"], "name": check["name"], "text": check["message"]}
+        yield {
+            "outcome": str(check.get("outcome", "not run")),
+            "name": str(check.get("name", "")).replace("_", " "),
+            "text": str(check.get("message", "")),
+        }
 
 
 def _flat(facts: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -34,6 +34,10 @@ def summary(report: dict[str, Any]) -> list[tuple[str, str]]:
 
 def question(report: dict[str, Any]) -> str:
     """What the study asks."""
+    settings = report["settings"]["cohort"]
+    if report["mode"] == "incident" and "horizon_days" in settings:
+        window = f"from {settings['blanking_days'] + 1} to {settings['horizon_days']} days after it"
+        return f"Who, free of heart failure on the day of a resting 12-lead ECG, will be diagnosed with it {window}?"
     return QUESTIONS.get(report["mode"], f"Who has the outcome, by the label `{report['mode']}`?")
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hfrisk.report import sentences
-from hfrisk.report.words import count, fixed, percent
+from hfrisk.report.words import count, fixed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,7 +55,7 @@ def _preparation(_report: dict[str, Any]) -> str:
 
 
 def _outcome(report: dict[str, Any]) -> str:
-    return f"Diagnosis codes of heart failure in the database, label mode `{report['mode']}`; concept set in cohort.json."
+    return f"Diagnosis codes of heart failure in the database, label mode {report['mode']}; concept set in cohort.json."
 
 
 def _predictors(report: dict[str, Any]) -> str:
@@ -73,17 +73,18 @@ def _missing(_report: dict[str, Any]) -> str:
 
 def _partition(report: dict[str, Any]) -> str:
     split = report["settings"]["split"]
-    return (
-        f"By person, seed {split['seed']}: {percent(split['test_fraction'], 0)} test, {percent(split['validation_fraction'], 0)} "
-        "validation (early stopping, recalibration, thresholds), the rest training."
+    how = {"temporal": "By person, time held out", "group": "By person, a group held out", "k_fold": "By person, folds"}.get(
+        split.get("method", "person"), "By person"
     )
+    sizes = ", ".join(f"{count(report['splits'][name]['num_persons'])} {name}" for name in ("train", "validation", "test"))
+    return f"{how}, seed {split['seed']}: {sizes} persons; validation serves early stopping, recalibration and thresholds."
 
 
 def _model(report: dict[str, Any]) -> str:
     settings, training = report["settings"], report["settings"]["train"]
     parameters = report["run"].get("num_parameters")
     size = f", {count(parameters)} parameters" if parameters else ""
-    return f"Network `{settings['model']['encoder']}`{size}; AdamW, {training['num_epochs']} epochs at most, seed {training['seed']}."
+    return f"Network {settings['model']['encoder']}{size}; AdamW, {training['num_epochs']} epochs at most, seed {training['seed']}."
 
 
 def _heterogeneity(report: dict[str, Any]) -> str:
@@ -119,7 +120,7 @@ def _differences(_report: dict[str, Any]) -> str:
 
 
 def _specification(_report: dict[str, Any]) -> str:
-    return "hf_risk_model.pth holds weights, settings, features, recalibration; `hfrisk predict` applies it."
+    return "hf_risk_model.pth holds weights, settings, features, recalibration; hfrisk predict applies it."
 
 
 def _performance(report: dict[str, Any]) -> str:

@@ -175,6 +175,7 @@ def convert(
     overwrite: bool = False,
     keep_statements: bool = False,
     max_file_mb: float | None = None,
+    memory: int | None = None,
     on_progress: Callable[[_Progress], Any] | None = None,
 ) -> _Summary:
     """Convert files to a store, or continue; see `hfrisk.convert.convert`.

@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import json
 import os
+import re
 import sys
 from pathlib import Path  # noqa: TC003 - typer reads the annotations at run time
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -84,6 +85,7 @@ def convert(
     overwrite: bool = False,
     keep_statements: bool = False,
     max_file_mb: float | None = None,
+    memory: int | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Summary:
     """Convert ECG files to a store, or continue a conversion that was stopped.
@@ -99,6 +101,7 @@ def convert(
         overwrite: Start again when `out` holds a store already; other files in it stay.
         keep_statements: Keep the lines of the diagnosis in the records.
         max_file_mb: Reject larger files; 64 unless told otherwise.
+        memory: Bytes that the process may take at most: fewer threads run where they would not fit.
         on_progress: Called about twenty times a second; an exception from it stops the run.
 
     Raises:
@@ -117,9 +120,19 @@ def convert(
         overwrite=overwrite,
         keep_statements=keep_statements,
         max_file_mb=max_file_mb,
+        memory=memory,
         on_progress=listener,
     )
     return Summary(**summary)
+
+
+def _bytes(size: str) -> int:
+    """Read a size such as 800M: a number, and K, M or G (each 1,024 times the last), with or without B behind it."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMG]?)(?:I?B)?", size.strip().upper())
+    if found is None:
+        message = f"{size!r} is no size such as 800M or 2G"
+        raise typer.BadParameter(message)
+    return int(float(found[1]) * 1024 ** " KMG".index(found[2] or " "))
 
 
 def convert_command(
@@ -134,6 +147,7 @@ def convert_command(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Start again when OUT holds a store already.")] = False,
     keep_statements: Annotated[bool, typer.Option("--keep-statements", help="Keep diagnosis lines in the records.")] = False,
     max_file_mb: Annotated[float, typer.Option(min=0.001, help="Reject larger files.")] = 64,
+    memory: Annotated[int | None, typer.Option(parser=_bytes, help="The most memory to take, such as 800M or 2G.", metavar="SIZE")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show errors only.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as one JSON object on stdout.")] = False,
 ) -> None:
@@ -150,6 +164,7 @@ def convert_command(
                     overwrite=overwrite,
                     keep_statements=keep_statements,
                     max_file_mb=max_file_mb,
+                    memory=memory,
                     on_progress=on_progress,
                 )
         except KeyboardInterrupt:

@@ -14,7 +14,8 @@ use crate::recording::max_bytes;
 
 #[pyfunction]
 #[pyo3(signature = (
-    sources, out, *, num_threads = 0, codec = "ecgpack", strict = false, overwrite = false, keep_statements = false, max_file_mb = None, on_progress = None
+    sources, out, *, num_threads = 0, codec = "ecgpack", strict = false, overwrite = false, keep_statements = false, max_file_mb = None,
+    memory = None, on_progress = None
 ))]
 #[allow(clippy::too_many_arguments)]
 pub(crate) fn convert<'py>(
@@ -27,6 +28,7 @@ pub(crate) fn convert<'py>(
     overwrite: bool,
     keep_statements: bool,
     max_file_mb: Option<f64>,
+    memory: Option<u64>,
     on_progress: Option<Py<PyAny>>,
 ) -> PyResult<Bound<'py, PyDict>> {
     let codec = Codec::from_name(codec).ok_or_else(|| {
@@ -34,7 +36,7 @@ pub(crate) fn convert<'py>(
         PyValueError::new_err(format!("codec {codec:?} is not one of {names}"))
     })?;
     let max_bytes = max_file_mb.map(max_bytes).transpose()?;
-    let request = Request { sources, out, num_threads, codec, strict, keep_statements, max_bytes, overwrite };
+    let request = Request { sources, out, num_threads, codec, strict, keep_statements, max_bytes, memory, overwrite };
     let mut failure = None;
     let result = py.detach(|| {
         hfrisk_ecg::convert::convert(&request, &mut |progress| {

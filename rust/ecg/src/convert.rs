@@ -9,6 +9,7 @@
 //! The workers share one atomic counter and nothing else. What a shard holds depends on its number and the plan only, so the bytes are the
 //! same whatever the number of threads, and a run that was killed continues with the shards whose record part is missing.
 
+mod budget;
 mod folder;
 mod parquet_file;
 mod plan;
@@ -52,6 +53,8 @@ pub struct Request {
     pub keep_statements: bool,
     /// Reject files larger than this many bytes; `None` is [`crate::xml::DEFAULT_MAX_BYTES`].
     pub max_bytes: Option<u64>,
+    /// Bytes of memory that the run may take: fewer threads run where they would not fit. `None` sets no bound.
+    pub memory: Option<u64>,
     /// Remove a store of ours that stands at `out` already.
     pub overwrite: bool,
 }
@@ -113,8 +116,7 @@ fn run_workers(
     todo: &[usize],
     on_progress: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
 ) -> Result<Progress, StoreError> {
-    let available = || std::thread::available_parallelism().map_or(1, usize::from);
-    let num_threads = if request.num_threads == 0 { available() } else { request.num_threads }.min(todo.len());
+    let num_threads = budget::num_threads(request, plan.entries(), todo.len())?;
     let num_todo: usize = todo.iter().map(|&shard| layout.shard_rows(shard).len()).sum();
     let num_resumed = (layout.num_rows - num_todo) as u64;
     let (counters, next, stop) = (Counters::default(), AtomicUsize::new(0), AtomicBool::new(false));

@@ -3,8 +3,10 @@
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use crate::convert::Request;
+use crate::convert::budget::LARGE_BYTES;
 use crate::convert::folder::OutputFolder;
 use crate::convert::plan::Plan;
 use crate::convert::records::{Records, Rejected};
@@ -17,13 +19,14 @@ use crate::store::layout::{SHARD_ROWS, shard_path};
 use crate::store::{ChunkEncoder, ShardWriter};
 use crate::xml::{DEFAULT_MAX_BYTES, ParseOptions, Parser};
 
-/// What the workers have done, for the progress display.
+/// What the workers have done, for the progress display, and the turn that large files take.
 #[derive(Default)]
 #[allow(clippy::struct_field_names)]
 pub(crate) struct Counters {
     pub(crate) num_done: AtomicU64,
     pub(crate) num_rejected: AtomicU64,
     pub(crate) num_bytes: AtomicU64,
+    large: Mutex<()>,
 }
 
 /// A shard whose files are written, and wait for the disk.
@@ -48,7 +51,7 @@ pub(crate) struct Worker<'run> {
     plan: &'run Plan,
     counters: &'run Counters,
     stop: &'run AtomicBool,
-    max_bytes: u64,
+    options: ParseOptions,
     reader: EntryReader,
     parser: Parser,
     resampler: Resampler,
@@ -77,7 +80,7 @@ impl<'run> Worker<'run> {
             plan,
             counters,
             stop,
-            max_bytes: options.max_bytes,
+            options,
             reader: EntryReader::default(),
             parser: Parser::new(options),
             resampler: Resampler::new(),
@@ -100,6 +103,8 @@ impl<'run> Worker<'run> {
                 return Err(StoreError::Cancelled);
             }
             let source = self.plan.entries().get(row);
+            let is_large = source.stamp.is_some_and(|stamp| stamp.num_bytes > LARGE_BYTES);
+            let turn = is_large.then(|| self.counters.large.lock().unwrap_or_else(PoisonError::into_inner));
             match self.convert_file(&source) {
                 Ok(flags) => {
                     let encoded = self.encoder.encode(&self.signal, &mut self.chunk);
@@ -115,6 +120,10 @@ impl<'run> Worker<'run> {
             }
             self.counters.num_bytes.fetch_add(self.file.len() as u64, Ordering::Relaxed);
             self.counters.num_done.fetch_add(1, Ordering::Relaxed);
+            if is_large {
+                self.give_back();
+            }
+            drop(turn);
         }
         let temporary = self.folder.temporary();
         Ok(WrittenShard {
@@ -125,8 +134,17 @@ impl<'run> Worker<'run> {
         })
     }
 
+    /// Leave no buffer of a large file to the next ones.
+    fn give_back(&mut self) {
+        self.reader = EntryReader::default();
+        self.parser = Parser::new(self.options);
+        self.file = Vec::new();
+        self.recording = Recording::default();
+        self.signal = Signal::default();
+    }
+
     fn convert_file(&mut self, source: &Entry<'_>) -> Result<QualityFlags, ParseError> {
-        self.reader.read(source, self.max_bytes, &mut self.file)?;
+        self.reader.read(source, self.options.max_bytes, &mut self.file)?;
         self.parser.parse(&self.file, &mut self.recording)?;
         let mut flags = self.recording.flags;
         flags.insert(self.resampler.to_store(&self.recording.signal, &mut self.signal)?);

@@ -63,6 +63,18 @@ pub enum StoreError {
     /// The operating system gives no thread, for the reason that follows.
     #[error("cannot start a thread: {0}")]
     Threads(String),
+    /// Not even one thread fits into the allowed memory.
+    #[error("{} MB of memory are too little: {} MB are needed for {num_entries} files of up to {} MB", allowed >> 20, needed >> 20, max_bytes >> 20)]
+    Memory {
+        /// Bytes allowed.
+        allowed: u64,
+        /// Bytes that one thread needs.
+        needed: u64,
+        /// The largest file that is taken.
+        max_bytes: u64,
+        /// Files in the plan.
+        num_entries: usize,
+    },
     /// A parquet file of ours cannot be written or read.
     #[error("cannot read or write `{}`: {message}", path.display())]
     Parquet {
@@ -91,6 +103,7 @@ impl StoreError {
             Self::Chunk { .. } => Some("convert again; the file on disk is damaged"),
             Self::Forked { .. } => Some("open the store after forking, or start workers with `spawn`"),
             Self::RowOutOfBounds { .. } => Some("rows are those of records.parquet"),
+            Self::Memory { .. } => Some("allow more memory, or take only smaller files (--max-file-mb); no ECG has 4 MB"),
             Self::Threads(_) => Some("use fewer threads"),
             Self::Cancelled | Self::Parquet { .. } => None,
         }

@@ -43,6 +43,13 @@ impl Entries {
         self.rows.is_empty()
     }
 
+    /// Bytes of memory that they take.
+    pub fn memory_bytes(&self) -> u64 {
+        let places = self.places.capacity() * size_of::<Place>();
+        (self.text.capacity() + self.rows.capacity() * size_of::<Row>() + self.containers.capacity() * size_of::<Span>() + places)
+            as u64
+    }
+
     /// The entry of `row`, which must be less than [`len`](Self::len).
     pub fn get(&self, row: usize) -> Entry<'_> {
         self.view(&self.rows[row])

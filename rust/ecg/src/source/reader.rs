@@ -8,9 +8,6 @@ use super::listing::has_extension;
 use super::zip::MemberReader;
 use crate::error::ParseError;
 
-/// Buffers above this are given back after the file that needed them.
-const KEPT_BYTES: usize = 4 << 20;
-
 /// Reads entries of any kind. One per thread: it keeps the last archive open, so that no descriptor is shared and nothing is locked.
 #[derive(Default)]
 pub struct EntryReader {
@@ -24,7 +21,6 @@ impl EntryReader {
     /// # Errors
     /// As [`read_file`] and [`MemberReader::read`]; an archive in place of a file is the mark of [`list`](super::list) that it is damaged.
     pub fn read(&mut self, entry: &Entry<'_>, max_bytes: u64, buffer: &mut Vec<u8>) -> Result<(), ParseError> {
-        buffer.shrink_to(KEPT_BYTES.max(buffer.len().min(KEPT_BYTES)));
         let (Some(place), Some(stamp)) = (entry.place, entry.stamp) else {
             let path = entry.path();
             if has_extension(&path, "zip") {
@@ -34,7 +30,6 @@ impl EntryReader {
             }
             return read_file(&path, max_bytes, buffer);
         };
-        self.members.shrink(KEPT_BYTES);
         if self.archive.as_ref().is_none_or(|(path, _)| path != entry.container) {
             buffer.clear();
             let file = File::open(entry.path()).map_err(|error| ParseError::Unreadable { reason: words(&error) })?;

@@ -44,12 +44,6 @@ impl MemberReader {
         result
     }
 
-    /// Give back what a large member took.
-    pub fn shrink(&mut self, most_bytes: usize) {
-        self.packed.truncate(most_bytes);
-        self.packed.shrink_to(most_bytes);
-    }
-
     fn unpack<R: ReadAt + ?Sized>(
         &mut self,
         archive: &R,

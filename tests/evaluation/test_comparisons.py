@@ -255,3 +255,21 @@ def test_an_operating_point_that_is_none_is_a_setting_error(text):
 
 def test_operating_points_are_read_in_order():
     assert EvaluateConfig(operating_points="risk=0.1, youden").points() == [("risk", 0.1), ("youden", None)]
+
+
+def test_a_model_that_can_do_without_an_input_is_compared_with_itself_without_it(trained_run, monkeypatch):
+    run = trained_run()
+    path = run / "config.toml"
+    path.write_text(path.read_text(encoding="utf-8").replace("modality_dropout = 0.0", "modality_dropout = 0.3"), encoding="utf-8")
+    stand_in = sys.modules["hfrisk.predict"]
+    whole = stand_in.predict_logits
+    noise = np.random.default_rng(0)
+
+    def predict(model, config, frame, *, leave_out=None):
+        return noise.normal(size=frame.height) if leave_out == "ecg" else whole(model, config, frame)
+
+    monkeypatch.setattr(stand_in, "predict_logits", predict)
+    without_tabular, without_ecg, *_ = evaluate.run(run)["comparisons"]
+    assert (without_tabular["inputs"], without_ecg["inputs"]) == ("ecg", "tabular")
+    assert without_tabular["difference"]["auroc"]["value"] == 0
+    assert without_ecg["metrics"]["auroc"]["value"] < 0.65

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from hfrisk.checkpoint import load_model
-from hfrisk.errors import DataError
+from hfrisk.errors import ConfigError, DataError
 from hfrisk.predict import predict_logits
 from hfrisk.train import run
 
@@ -40,3 +40,22 @@ def test_a_model_refuses_a_tabular_file_without_its_features(study):
     pl.read_csv(study.paths.tabular).drop("age").write_csv(study.paths.tabular)
     with pytest.raises(DataError, match="`age`"):
         predict_logits(study.paths.run / "hf_risk_model.pth", study, pl.DataFrame({"row": [0], "person_id": [0]}))
+
+
+def test_a_model_trained_with_drop_out_predicts_without_one_input(study):
+    run(changed(study, model={"modality_dropout": 0.3}))
+    path = study.paths.run / "hf_risk_model.pth"
+    frame = pl.read_parquet(study.paths.data / "cohort.parquet")
+    whole = predict_logits(path, study, frame)
+    for left_out in ("ecg", "tabular"):
+        found = predict_logits(path, study, frame, leave_out=left_out)
+        assert np.isfinite(found).all()
+        assert not np.allclose(found, whole)
+    assert len(np.unique(predict_logits(path, study, frame, leave_out="ecg").round(5))) <= frame["person_id"].n_unique()
+
+
+def test_a_model_that_needs_its_input_says_so(study):
+    run(study)
+    frame = pl.read_parquet(study.paths.data / "cohort.parquet")
+    with pytest.raises(ConfigError, match="needs its input `ecg`"):
+        predict_logits(study.paths.run / "hf_risk_model.pth", study, frame, leave_out="ecg")

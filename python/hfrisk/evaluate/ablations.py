@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, cast
 
 from hfrisk.errors import ConfigError
 from hfrisk.evaluate.contenders import ABLATIONS
-from hfrisk.evaluate.inputs import inputs_of, load_run_config
+from hfrisk.evaluate.inputs import MODEL_FILE, inputs_of, load_run_config
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,7 +29,7 @@ def train_ablations(run_folder: Path) -> None:
 
     for name in ABLATIONS:
         folder = run_folder / "ablations" / name
-        if (folder / "hf_risk_model.pth").is_file():
+        if (folder / MODEL_FILE).is_file():
             continue
         inputs = cast("Literal['ecg', 'tabular']", name)
         train.run(

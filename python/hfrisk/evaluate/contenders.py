@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import polars as pl
 
 from hfrisk import metrics
 from hfrisk.evaluate import baselines
-from hfrisk.evaluate.inputs import load_run_config
+from hfrisk.evaluate.inputs import MODEL_FILE, inputs_of, load_run_config
 from hfrisk.evaluate.numbers import count, plain, plain_estimate
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from hfrisk.config import StudyConfig
     from hfrisk.metrics import Bootstrap, Floats
 
 ABLATIONS = {"ecg": "ECG only, network", "tabular": "Tabular only, network"}
 """Networks of one input: folder below `RUN/ablations`, and name in the report."""
+_WITHOUT: tuple[tuple[Literal["ecg", "tabular"], str, str], ...] = (
+    ("tabular", "ecg", "This model, tabular features missing"),
+    ("ecg", "tabular", "This model, ECG missing"),
+)
 PERMUTED = "permuted"
 _COMPARED = ("auroc", "auprc", "brier", "brier_skill")
 _PERMUTED_LIMIT = 0.6
@@ -44,25 +49,31 @@ class Contender:
     logit: Floats
 
 
-def contenders(run_folder: Path, train: pl.DataFrame, test: pl.DataFrame, *, seed: int) -> list[Contender]:
+def contenders(run_folder: Path, config: StudyConfig, train: pl.DataFrame, test: pl.DataFrame) -> list[Contender]:
     """Predict the test ECGs with every other model that can be had.
 
     Args:
         run_folder: `ablations/NAME` below it hold networks of one input, where they were trained.
+        config: Of the run; a model trained with modality drop-out is asked again with one input missing.
         train: Described ECGs of the training split.
         test: Described ECGs of the test split.
-        seed: Of the baselines.
     """
     found = []
+    if config.model.modality_dropout > 0 and inputs_of(config) == "both":
+        from hfrisk.predict import predict_logits  # noqa: PLC0415 - torch takes seconds, and is not always needed
+
+        for left_out, rest, title in _WITHOUT:
+            logit = np.asarray(predict_logits(run_folder / MODEL_FILE, config, test, leave_out=left_out), dtype=np.float64)
+            found.append(Contender(title, "network", rest, logit))
     for name, title in ABLATIONS.items():
         folder = run_folder / "ablations" / name
-        if (folder / "hf_risk_model.pth").is_file():
+        if (folder / MODEL_FILE).is_file():
             from hfrisk.predict import predict_logits  # noqa: PLC0415 - torch takes seconds, and is not always needed
 
-            logit = np.asarray(predict_logits(folder / "hf_risk_model.pth", load_run_config(folder), test), dtype=np.float64)
+            logit = np.asarray(predict_logits(folder / MODEL_FILE, load_run_config(folder), test), dtype=np.float64)
             found.append(Contender(title, "network", name, logit))
     for baseline in baselines.available(train):
-        fitted = baselines.fit_and_predict(baseline, train, test, seed=seed)
+        fitted = baselines.fit_and_predict(baseline, train, test, seed=config.evaluate.seed)
         if fitted is not None:
             found.append(Contender(baseline.name, baseline.kind, baseline.inputs, fitted))
     return found

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from hfrisk.config import StudyConfig
 
+MODEL_FILE = "hf_risk_model.pth"
 _COHORT_COLUMNS = ("row", "person_id", "y", "split")
 
 

@@ -16,7 +16,7 @@ from hfrisk.errors import DataError
 from hfrisk.evaluate import measure, subgroups
 from hfrisk.evaluate.contenders import PERMUTED, compare, contenders, judge_permuted, permuted, temporal
 from hfrisk.evaluate.ecgs import describe
-from hfrisk.evaluate.inputs import inputs_of, load_run_config, read_attrition, read_cohort, read_epochs, read_json, settings
+from hfrisk.evaluate.inputs import MODEL_FILE, inputs_of, load_run_config, read_attrition, read_cohort, read_epochs, read_json, settings
 from hfrisk.evaluate.numbers import count
 from hfrisk.evaluate.table_one import table_one
 from hfrisk.outputs import Outputs
@@ -32,7 +32,6 @@ SCHEMA = 2
 """Of report.json; a reader refuses another."""
 _COUNTED = {"counts", "reasons"}
 """Of cohort.json; they may hold small cells, and what of them may leave stands in Table 1 and in the attrition."""
-MODEL_FILE = "hf_risk_model.pth"
 METRIC_NAMES = {
     "auroc": "AUROC",
     "auprc": "AUPRC",
@@ -109,7 +108,7 @@ def _measure(run_folder: Path, config: StudyConfig, ecgs: pl.DataFrame, predicti
     measure.check_measurable(y, logit, "test")
     validation = _validation(of_split["validation"], config)
     points = _operating_points(of_split["validation"], config) if "not_measured" not in validation else []
-    others = contenders(run_folder, train, test, seed=chosen.seed)
+    others = contenders(run_folder, config, train, test)
     shuffled = permuted(train, test, seed=chosen.seed)
     groups = subgroups.subgroups(test)
     beside = subgroups.subgroup_statistics(groups, of_split["test"], smallest)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import torch
@@ -28,31 +28,39 @@ if TYPE_CHECKING:
     from hfrisk.tabular import FeatureStatistics
 
 
-def predict_logits(model_path: Path, config: StudyConfig, frame: pl.DataFrame) -> NDArray[np.float64]:
+def predict_logits(
+    model_path: Path, config: StudyConfig, frame: pl.DataFrame, *, leave_out: Literal["ecg", "tabular"] | None = None
+) -> NDArray[np.float64]:
     """Predict every recording of a frame.
 
     Args:
         model_path: A `hf_risk_model.pth`.
         config: Says where the store and the tabular file are, and on what device to compute.
         frame: Columns `row` and `person_id`, as in cohort.parquet.
+        leave_out: The input to treat as missing; only of a model that was trained with modality drop-out.
 
     Returns:
         Logits at the natural prevalence, float64 (N,), in the frame's order.
 
     Raises:
         DataError: The model is of other features, leads or schema, or a row holds no recording.
-        ConfigError: The model needs comorbidities and no tabular file is named.
+        ConfigError: The model needs comorbidities and no tabular file is named, or it cannot do without what is left out.
     """
     model, meta = load_model(model_path)
+    if leave_out is not None and not model.accepts_missing:
+        raise ConfigError(f"the model needs its input `{leave_out}`", hint="train with `model.modality_dropout` above 0")
     statistics = feature_statistics(meta)
     if statistics is not None and config.paths.tabular is None:
         raise ConfigError(
             f"the model reads {len(statistics.names)} tabular features, and no tabular file is named", hint="set `paths.tabular`"
         )
     table = read_tabular(config.paths.tabular) if statistics is not None and config.paths.tabular is not None else None
+    if leave_out == "tabular":
+        table = None
+    reads_signals = model.ecg is not None and leave_out != "ecg"
     device = choose_device(config.train.device)
     stream = BatchStream(
-        hfrisk.open(config.paths.store, num_threads=config.train.num_threads) if model.ecg is not None else None,
+        hfrisk.open(config.paths.store, num_threads=config.train.num_threads) if reads_signals else None,
         make_examples(frame, table, statistics),
         batch_size=config.train.batch_size,
         shuffle=False,

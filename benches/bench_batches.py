@@ -1,5 +1,6 @@
 """Shuffled batches of 256 out of a store."""
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 import zarr
 
 import hfrisk
+from conftest import linked
 
 BATCH = 256
 COPY = "copying the same float32 batch from RAM"
@@ -14,19 +16,24 @@ GATHER = "gathering the same float32 recordings from RAM"
 ZARR = "zarr-python oindex on the same store"
 
 
+MODULUS = 2048
+"""Rows of the store whose shards the large ones link to."""
+OPENED_SHARDS = 1954
+
+
 def shuffled(store) -> np.ndarray:
     return np.random.default_rng(3).permutation(len(store))[:BATCH].astype(np.int64)
 
 
 @pytest.mark.usefixtures("one_core")
-def test_batches_to_float32(stores, compare):
-    """Shuffled batch of 256 recordings to float32 (one core, warm page cache)"""
-    readers = {codec: hfrisk.open(path, num_threads=1) for codec, path in stores.items()}
-    array = zarr.open(str(stores["ecgpack"] / "ecg.zarr"), mode="r")["signals"]
+def test_batches_to_float32(large_stores, compare):
+    """Shuffled batch of 256 recordings to float32, out of 200 shards (one core, warm page cache)"""
+    readers = {codec: hfrisk.open(path, num_threads=1) for codec, path in large_stores.items()}
+    array = zarr.open(str(large_stores["ecgpack"] / "ecg.zarr"), mode="r")["signals"]
     rows = shuffled(readers["ecgpack"])
     out = np.empty((BATCH, 12, 5000), np.float32)
-    ram = readers["none"].read(np.arange(len(readers["none"])))
-    batch = ram[rows]
+    ram = readers["none"].read(np.arange(MODULUS))
+    batch, in_ram = ram[rows % MODULUS], rows % MODULUS
     for reader in readers.values():
         reader.read_into(rows, out)
         assert np.array_equal(out, batch)
@@ -35,7 +42,7 @@ def test_batches_to_float32(stores, compare):
     contenders = {
         "hfrisk, ecgpack": lambda: readers["ecgpack"].read_into(rows, out),
         COPY: lambda: np.copyto(out, batch),
-        GATHER: lambda: np.take(ram, rows, axis=0, out=out, mode="clip"),
+        GATHER: lambda: np.take(ram, in_ram, axis=0, out=out, mode="clip"),
         "hfrisk, none": lambda: readers["none"].read_into(rows, out),
         "hfrisk, zstd": lambda: readers["zstd"].read_into(rows, out),
         ZARR: lambda: array.oindex[rows],
@@ -45,20 +52,23 @@ def test_batches_to_float32(stores, compare):
 
 
 @pytest.mark.usefixtures("one_core")
-def test_batches_to_int16(stores, compare):
-    """Shuffled batch of 256 recordings to int16 counts (one core, warm page cache)"""
-    reader = hfrisk.open(stores["ecgpack"], num_threads=1)
+def test_batches_to_int16(large_stores, compare):
+    """Shuffled batch of 256 recordings to int16 counts, out of 200 shards (one core, warm page cache)"""
+    reader = hfrisk.open(large_stores["ecgpack"], num_threads=1)
     rows = shuffled(reader)
+    in_ram = rows % MODULUS
     out, lsb = np.empty((BATCH, 8, 5000), np.int16), np.empty((BATCH, 8), np.float32)
-    ram, all_lsb = np.empty((len(reader), 8, 5000), np.int16), np.empty((len(reader), 8), np.float32)
-    reader.read_counts_into(np.arange(len(reader)), ram, all_lsb)
+    ram, all_lsb = np.empty((MODULUS, 8, 5000), np.int16), np.empty((MODULUS, 8), np.float32)
+    reader.read_counts_into(np.arange(MODULUS), ram, all_lsb)
     reader.read_counts_into(rows, out, lsb)
-    assert np.array_equal(out, ram[rows])
+    assert np.array_equal(out, ram[in_ram])
+    held = reader.holding(rows)
     gather = "gathering the same int16 from RAM"
     compare(
         {
             "hfrisk, ecgpack": lambda: reader.read_counts_into(rows, out, lsb),
-            gather: lambda: np.take(ram, rows, axis=0, out=out, mode="clip"),
+            gather: lambda: np.take(ram, in_ram, axis=0, out=out, mode="clip"),
+            "hfrisk, ecgpack held in memory": lambda: held.read_counts_into(rows, out, lsb),
         },
         items=BATCH,
         unit="recordings",
@@ -116,3 +126,65 @@ def test_int16_batches_with_two_threads(stores, compare):
     )
     two.read_counts_into(rows, out, lsb)
     assert np.array_equal(out, expected)
+
+
+@pytest.mark.usefixtures("one_core")
+def test_cold_batches(stores, compare):
+    """Shuffled batch of 256 recordings to float32 from the disk, evicted from the page cache before (one core)"""
+    readers = {codec: hfrisk.open(path, num_threads=1, access="pread") for codec, path in stores.items() if codec != "zstd"}
+    files = [path for store in stores.values() for path in (store / "ecg.zarr/signals/c").glob("*/0/0")]
+    rows = shuffled(readers["ecgpack"])
+    out = np.empty((BATCH, 12, 5000), np.float32)
+
+    def evict() -> None:
+        for path in files:
+            descriptor = os.open(path, os.O_RDONLY)
+            os.fsync(descriptor)
+            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+            os.close(descriptor)
+
+    compare(
+        {
+            "hfrisk, ecgpack": lambda: readers["ecgpack"].read_into(rows, out),
+            "hfrisk, none": lambda: readers["none"].read_into(rows, out),
+        },
+        items=BATCH,
+        unit="recordings",
+        targets={"hfrisk, none": 2},
+        rounds=7,
+        before=evict,
+    )
+
+
+def test_open(stores, compare, tmp_path, benchmark):
+    """Open a store of 1 000 448 rows in 1 954 shards (warm)"""
+    large = linked(stores["ecgpack"], tmp_path / "million", num_shards=OPENED_SHARDS)
+    medians = compare(
+        {f"access {access!r}": lambda access=access: hfrisk.open(large, num_threads=1, access=access) for access in ("mapped", "pread")},
+        items=1,
+        unit="stores",
+        rounds=5,
+    )
+    assert len(hfrisk.open(large)) == OPENED_SHARDS * 512
+    slowest = max(medians.values())
+    benchmark.extra_info["notes"] = [f"Slowest {slowest:.3f} s; target under 1 s: {'met' if slowest < 1 else '**missed**'}."]
+
+
+def test_unpack_with_tensor_operations(stores, compare):
+    """Decode 64 recordings to float32 on the CPU: tensor operations, as the device does it, against the Rust decoder (one thread)"""
+    torch = pytest.importorskip("torch")
+    from hfrisk.batches.packed import PackedSet
+
+    torch.set_num_threads(1)
+    store = hfrisk.open(stores["ecgpack"], num_threads=1)
+    rows = shuffled(store)[:64]
+    packed = PackedSet.load(store, rows, torch.device("cpu"))
+    out, on_device = np.empty((64, 12, 5000), np.float32), torch.from_numpy(rows)
+    store.read_into(rows, out)
+    assert np.array_equal(packed.draw(rows, on_device).numpy(), out)
+    compare(
+        {"tensor operations, eager": lambda: packed.draw(rows, on_device), "Rust": lambda: store.read_into(rows, out)},
+        items=64,
+        unit="recordings",
+        rounds=7,
+    )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +19,7 @@ from rounds import interleaved
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+SHARD_ROWS = 512
 SHARED = Path(__file__).parents[2] / "shared"
 
 
@@ -73,6 +76,30 @@ def stores(large_corpus, tmp_path_factory) -> dict[str, Path]:
     return made
 
 
+def linked(store: Path, out: Path, *, num_shards: int) -> Path:
+    """A store of many shards whose files are links to those of `store`, in turn; row r reads like row r modulo the rows of `store`."""
+    for path in (store / "ecg.zarr").rglob("zarr.json"):
+        target = out / path.relative_to(store)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        found = json.loads(path.read_text(encoding="utf-8"))
+        if "shape" in found:
+            found["shape"][0] = num_shards * SHARD_ROWS
+        target.write_text(json.dumps(found), encoding="utf-8")
+    shards = sorted((store / "ecg.zarr/signals/c").glob("*/0/0"), key=lambda path: int(path.parts[-3]))
+    for number in range(num_shards):
+        link = out / f"ecg.zarr/signals/c/{number}/0/0"
+        link.parent.mkdir(parents=True)
+        link.hardlink_to(shards[number % len(shards)])
+    shutil.copy(store / "records.parquet", out)  # of the first shards: nothing here reads it
+    return out
+
+
+@pytest.fixture(scope="session")
+def large_stores(stores, tmp_path_factory) -> dict[str, Path]:
+    """102 400 rows in 200 shards a codec."""
+    return {codec: linked(path, tmp_path_factory.mktemp("large") / codec, num_shards=200) for codec, path in stores.items()}
+
+
 @pytest.fixture
 def one_core() -> Iterator[None]:
     """Pin this process, and so every contender, to one core."""
@@ -93,8 +120,9 @@ def compare(benchmark, request) -> Callable[..., dict[str, float]]:
         unit: str,
         targets: Mapping[str, float] | None = None,
         rounds: int = 15,
+        before: Callable[[], object] | None = None,
     ) -> dict[str, float]:
-        medians = interleaved(contenders, rounds=rounds)
+        medians = interleaved(contenders, rounds=rounds, before=before)
         benchmark.extra_info.update(
             title=(request.node.function.__doc__ or request.node.name).strip().splitlines()[0],
             unit=unit,

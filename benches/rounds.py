@@ -11,8 +11,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 
-def interleaved(contenders: Mapping[str, Callable[[], object]], *, rounds: int = 15) -> dict[str, float]:
-    """Run every contender once a round and return the median seconds of each; one round before the first is not counted."""
+def interleaved(
+    contenders: Mapping[str, Callable[[], object]], *, rounds: int = 15, before: Callable[[], object] | None = None
+) -> dict[str, float]:
+    """Run every contender once a round and return the median seconds of each; one round before the first is not counted.
+
+    `before` runs before each of them and is not timed.
+    """
     seconds: dict[str, list[float]] = {name: [] for name in contenders}
     order = list(contenders)
     for contender in contenders.values():
@@ -24,6 +29,8 @@ def interleaved(contenders: Mapping[str, Callable[[], object]], *, rounds: int =
             # The first place of a round may be warmer or colder than the last: everybody has it equally often.
             turn = number % len(order)
             for name in order[turn:] + order[:turn]:
+                if before is not None:
+                    before()
                 start = time.perf_counter()
                 contenders[name]()
                 seconds[name].append(time.perf_counter() - start)

@@ -4,6 +4,7 @@ import gc
 import os
 import threading
 from itertools import chain
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -151,6 +152,42 @@ def test_ranks_get_disjoint_equal_shares(num, world_size, batch_size):
     assert {len(share) for share in shares} == {streams[0].num_batches}
     rows = [row for share in shares for batch in share for row in batch]
     assert len(rows) == len(set(rows)) == num // world_size * world_size
+
+
+def test_what_does_not_fill_a_round_of_the_ranks_is_another_in_every_epoch():
+    streams = [BatchStream(None, examples_of(11), batch_size=2, seed=1, rank=rank, world_size=3) for rank in range(3)]
+    seen = [{row for stream in streams for batch in rows_of(stream.batches(epoch)) for row in batch} for epoch in range(6)]
+    assert {len(rows) for rows in seen} == {9}
+    assert set().union(*seen) == set(range(11))
+
+
+def test_ranks_together_draw_what_one_process_draws():
+    one = list(chain.from_iterable(rows_of(stream_of(12, batch_size=6).batches(0))))
+    two = [rows_of(stream_of(12, batch_size=3, rank=rank, world_size=2).batches(0)) for rank in range(2)]
+    for number in range(2):
+        assert sorted(two[0][number] + two[1][number]) == sorted(one[6 * number : 6 * number + 6])
+
+
+def threads_and_memory():
+    """Threads of the process, Rust's too, and the megabytes of RAM that it holds."""
+    resident_pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return sum(1 for _ in Path("/proc/self/task").iterdir()), resident_pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="threads are counted by Linux")
+def test_leaving_the_loop_early_many_times_leaks_neither_threads_nor_memory():
+    def leave(times):
+        for _ in range(times):
+            for _batch in stream_of(400).batches(0):
+                break
+        gc.collect()
+
+    leave(10)
+    threads, megabytes = threads_and_memory()
+    leave(100)  # at least 300 buffers of a megabyte
+    threads_after, megabytes_after = threads_and_memory()
+    assert threads_after <= threads
+    assert megabytes_after - megabytes < 50
 
 
 def test_leaving_the_loop_early_stops_the_thread():

@@ -107,12 +107,19 @@ class Recording:
 class BatchReader:
     """Reads rows of a finished store with threads of its own and the interpreter released."""
 
-    def __new__(cls, path: str | PathLike[str], num_threads: int = 0) -> BatchReader:
+    def __new__(cls, path: str | PathLike[str], num_threads: int = 0, access: str = "auto") -> BatchReader:
         """Open a Zarr group; 0 threads takes one a core, at most 8.
+
+        Access is `mapped`, `pread`, or `auto`: mapped when the shards fit into three quarters of the available memory.
 
         Raises:
             StoreError: The store is absent, of another layout, or a shard's index is damaged.
+            ValueError: Another access.
         """
+
+    @property
+    def access(self) -> str:
+        """How shard files are read: `mapped` or `pread`."""
 
     @property
     def num_rows(self) -> int:
@@ -138,9 +145,35 @@ class BatchReader:
         """Write the counts of I II V1-V6 of `rows` (B,) into `out`, B x 8 x 5000 values, and their gains into `lsb_uv`, B x 8 values.
 
         Raises:
-            StoreError: As `read_into`, and when a record is not stored as counts of eight leads.
+            NotCountsError: A record is not stored as counts of eight leads.
+            StoreError: As `read_into`.
             ValueError: An output has another size.
         """
+
+    def chunk_bytes(self, rows: NDArray[np.int64]) -> NDArray[np.uint64]:
+        """Return the size of each row's chunk; 0 for a row without a recording.
+
+        Raises:
+            StoreError: A row does not exist.
+        """
+
+    def read_chunks_into(self, rows: NDArray[np.int64], out: NDArray[np.uint8]) -> None:
+        """Write the chunks of `rows` as they are stored, one after the other, into `out`; those of ecgpack are checked.
+
+        Raises:
+            StoreError: As `read_into`.
+            ValueError: `out` has another size than all chunks together.
+        """
+
+    def holding(self, rows: NDArray[np.int64]) -> BatchReader:
+        """Return the same reader with the chunks of `rows` in memory; other rows are read from the files.
+
+        Raises:
+            StoreError: As `read_into`, and when there is no memory for them.
+        """
+
+def available_memory() -> int | None:
+    """Return the bytes that this process may still take, limits of control groups included; None where the system does not say."""
 
 def parse(
     source: str | PathLike[str] | bytes,

@@ -45,6 +45,10 @@ class StoreError(HfriskError):
     """The store cannot be written or read."""
 
 
+class NotCountsError(StoreError):
+    """Counts were asked for, and a record is stored as floats or as twelve leads that do not follow from eight."""
+
+
 class ConfigError(HfriskError):
     """A setting is unknown, has the wrong type, or contradicts another."""
 

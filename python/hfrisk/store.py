@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
 
@@ -32,12 +33,13 @@ class EcgStore:
     Reading uses threads of its own with the interpreter released; in a forked child it raises `StoreError`.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, num_threads: int = 0) -> None:
+    def __init__(self, path: str | os.PathLike[str], *, num_threads: int = 0, access: Literal["auto", "mapped", "pread"] = "auto") -> None:
         """Open OUT or OUT/ecg.zarr.
 
         Args:
             path: What `hfrisk-convert` wrote.
             num_threads: Threads that decode; 0 takes one a core, at most 8.
+            access: How shard files are read; `auto` maps them when they fit into three quarters of the available memory.
 
         Raises:
             StoreError: There is no store, it is not complete, or it has another layout.
@@ -52,7 +54,7 @@ class EcgStore:
         if not (folder / "records.parquet").is_file():
             raise StoreError(f"the store at `{folder}` is not complete", hint="run the same `hfrisk-convert` command again; it continues")
         self.path = folder
-        self._reader = BatchReader(folder / _GROUP, num_threads)
+        self._reader = BatchReader(folder / _GROUP, num_threads, access)
 
     def __len__(self) -> int:
         return self._reader.num_rows
@@ -69,6 +71,11 @@ class EcgStore:
     def num_threads(self) -> int:
         """Threads that decode."""
         return self._reader.num_threads
+
+    @property
+    def access(self) -> str:
+        """How shard files are read: `mapped` or `pread`."""
+        return self._reader.access
 
     @property
     def signals_path(self) -> Path:
@@ -124,7 +131,8 @@ class EcgStore:
             lsb_uv: Microvolts a count, float32 (B, 8); NaN for a row without a recording.
 
         Raises:
-            StoreError: A row does not exist, is damaged, or is not stored as counts of eight leads.
+            NotCountsError: A row is not stored as counts of eight leads.
+            StoreError: A row does not exist or is damaged.
             TypeError: An output has another dtype.
             ValueError: An output has another shape, or is not writable or not contiguous.
         """
@@ -133,10 +141,44 @@ class EcgStore:
         _check_output("lsb_uv", lsb_uv, np.float32, (len(rows), NUM_COUNT_LEADS))
         self._reader.read_counts_into(rows, out, lsb_uv)
 
+    def chunk_bytes(self, rows: ArrayLike) -> NDArray[np.int64]:
+        """Return the size of each row's chunk as it is stored, int64 (B,); 0 for a row without a recording.
 
-def open_store(path: str | os.PathLike[str], *, num_threads: int = 0) -> EcgStore:
+        Raises:
+            StoreError: A row does not exist.
+        """
+        return self._reader.chunk_bytes(_row_numbers(rows)).astype(np.int64)
+
+    def read_chunks_into(self, rows: ArrayLike, out: NDArray[np.uint8]) -> None:
+        """Read chunks as they are stored, one after the other; those of `ecgpack` are checked.
+
+        Args:
+            rows: Row numbers, in any order.
+            out: uint8, as many as `chunk_bytes` adds up to.
+
+        Raises:
+            StoreError: A row does not exist or is damaged.
+            TypeError: `out` has another dtype.
+            ValueError: `out` has another size, or is not writable or not contiguous.
+        """
+        rows = _row_numbers(rows)
+        _check_output("out", out, np.uint8, (int(self.chunk_bytes(rows).sum()),))
+        self._reader.read_chunks_into(rows, out)
+
+    def holding(self, rows: ArrayLike) -> Self:
+        """Return the same store with the chunks of `rows` in memory of its own, still packed; other rows are read from the files.
+
+        Raises:
+            StoreError: A row does not exist or is damaged, or there is no memory for them.
+        """
+        other = copy.copy(self)
+        other._reader = self._reader.holding(_row_numbers(rows))  # noqa: SLF001 it is one of us
+        return other
+
+
+def open_store(path: str | os.PathLike[str], *, num_threads: int = 0, access: Literal["auto", "mapped", "pread"] = "auto") -> EcgStore:
     """Open the store in OUT or OUT/ecg.zarr; the same as `EcgStore(path)`."""
-    return EcgStore(path, num_threads=num_threads)
+    return EcgStore(path, num_threads=num_threads, access=access)
 
 
 def _row_numbers(rows: ArrayLike) -> NDArray[np.int64]:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class SignalSource(Protocol):
-    """What the stream needs of a store; `hfrisk.store.EcgStore` is one."""
+    """What a stream of float32 needs of a store; `hfrisk.store.EcgStore` is one."""
 
     def __len__(self) -> int:
         """Count the rows, fill rows included."""
@@ -20,6 +20,30 @@ class SignalSource(Protocol):
 
     def read_into(self, rows: NDArray[np.int64], out: NDArray[np.float32]) -> object:
         """Write the signals of `rows` in µV into `out`, shape (B, 12, 5000)."""
+        ...
+
+
+class CountSource(SignalSource, Protocol):
+    """What a stream of counts needs of a store."""
+
+    def read_counts_into(self, rows: NDArray[np.int64], out: NDArray[np.int16], lsb_uv: NDArray[np.float32]) -> object:
+        """Write counts (B, 8, 5000) and gains (B, 8); NotCountsError where a record is stored otherwise."""
+        ...
+
+
+class PackedSource(Protocol):
+    """What a set that stays packed needs of a store."""
+
+    def __len__(self) -> int:
+        """Count the rows, fill rows included."""
+        ...
+
+    def chunk_bytes(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the bytes of each row's chunk, 0 for a fill row."""
+        ...
+
+    def read_chunks_into(self, rows: NDArray[np.int64], out: NDArray[np.uint8]) -> object:
+        """Write the chunks of `rows` one after the other."""
         ...
 
 

@@ -7,27 +7,25 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-import numpy as np
 import torch
 
 from hfrisk.batches.examples import Batch
-from hfrisk.errors import DataError
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from hfrisk.batches.examples import Examples, SignalSource
-
-_NUM_LEADS = 12
-_NUM_SAMPLES = 5000
+    from hfrisk.batches.examples import Examples
+    from hfrisk.batches.feed import Feed
 
 
 @dataclass(slots=True)
 class _Slot:
-    """One buffer of the ring."""
+    """One place of the ring."""
 
-    signal: Tensor | None
+    buffers: tuple[Tensor, ...]
+    filled: tuple[Tensor, ...] = ()
     copied: torch.cuda.Event | None = None
 
 
@@ -35,9 +33,9 @@ class Prefetch:
     """The ring of buffers and the thread that fills it."""
 
     def __init__(
-        self, store: SignalSource | None, examples: Examples, parts: list[NDArray[np.int64]], *, device: torch.device, num_buffers: int
+        self, feed: Feed | None, examples: Examples, parts: list[NDArray[np.int64]], *, device: torch.device, num_buffers: int
     ) -> None:
-        self._store = store
+        self._feed = feed
         self._examples = examples
         self._parts = parts
         self._device = device
@@ -72,9 +70,7 @@ class Prefetch:
         return batch
 
     def _new_slot(self) -> _Slot:
-        if self._store is None:
-            return _Slot(None)
-        return _Slot(torch.empty((self._size, _NUM_LEADS, _NUM_SAMPLES), pin_memory=self._cuda))
+        return _Slot(() if self._feed is None else self._feed.new_buffers(self._size, pinned=self._cuda))
 
     def _fill_all(self) -> None:
         try:
@@ -84,45 +80,27 @@ class Prefetch:
                     return
                 if slot.copied is not None:
                     slot.copied.synchronize()
-                self._fill(slot, self._examples.rows[positions])
+                if self._feed is not None:
+                    slot.filled = self._feed.fill(slot.buffers, self._examples.rows[positions])
                 self._filled.put((slot, positions))
         except BaseException as error:  # noqa: BLE001 - raised again in the consumer's thread
             self._filled.put(error)
 
-    def _fill(self, slot: _Slot, rows: NDArray[np.int64]) -> None:
-        if self._store is None or slot.signal is None:
-            return
-        out = slot.signal.numpy()[: len(rows)]
-        self._store.read_into(rows, out)
-        empty = np.isnan(out[:, 0, 0])
-        if empty.any():
-            raise DataError(
-                f"row {int(rows[empty][0])} of the store holds no recording, and {int(empty.sum())} of this batch of {len(rows)} do not",
-                hint="the cohort is of another store: run `hfrisk cohort` again",
-            )
-
     def _to_device(self, slot: _Slot, positions: NDArray[np.int64]) -> Batch:
         examples = self._examples
-        batch = Batch(
-            x_BLT=None if slot.signal is None else slot.signal[: len(positions)],
-            x_BF=None if examples.tabular is None else torch.from_numpy(examples.tabular[positions]),
-            y=torch.from_numpy(examples.y[positions]),
-            rows=examples.rows[positions],
-        )
-        if self._side is None:
-            return batch
-        consumer = torch.cuda.current_stream(self._device)
-        with torch.cuda.stream(self._side):
-            sent = Batch(
-                x_BLT=None if batch.x_BLT is None else self._send(batch.x_BLT, consumer),
+        tabular = None if examples.tabular is None else torch.from_numpy(examples.tabular[positions])
+        y = torch.from_numpy(examples.y[positions])
+        signals = slot.filled
+        if self._side is not None:
+            consumer = torch.cuda.current_stream(self._device)
+            with torch.cuda.stream(self._side):
+                signals = tuple(self._send(part, consumer) for part in signals)
                 # A copy from memory that is not pinned would wait for the signals' copy.
-                x_BF=None if batch.x_BF is None else self._send(batch.x_BF.pin_memory(), consumer),
-                y=self._send(batch.y.pin_memory(), consumer),
-                rows=batch.rows,
-            )
-        slot.copied = self._side.record_event()
-        consumer.wait_event(slot.copied)
-        return sent
+                tabular = None if tabular is None else self._send(tabular.pin_memory(), consumer)
+                y = self._send(y.pin_memory(), consumer)
+            slot.copied = self._side.record_event()
+            consumer.wait_event(slot.copied)
+        return Batch(x_BLT=None if self._feed is None else self._feed.signals(signals), x_BF=tabular, y=y, rows=examples.rows[positions])
 
     def _send(self, tensor: Tensor, consumer: torch.cuda.Stream) -> Tensor:
         sent = tensor.to(self._device, non_blocking=True)

@@ -9,8 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from hfrisk.batches.draw import Draw, ResidentExamples
+from hfrisk.batches.feed import MicrovoltFeed
 from hfrisk.batches.order import epoch_order
+from hfrisk.batches.packed import PackedSet
 from hfrisk.batches.prefetch import Prefetch
+from hfrisk.batches.residency import Signals, require_rows
 from hfrisk.errors import DataError, StoreError
 
 if TYPE_CHECKING:
@@ -19,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from hfrisk.batches.examples import Batch, Examples, SignalSource
+    from hfrisk.batches.feed import Feed
 
 _STATE_VERSION = 1
 
@@ -35,7 +40,7 @@ class BatchStream:
 
     def __init__(
         self,
-        store: SignalSource | None,
+        signals: SignalSource | Signals | None,
         examples: Examples,
         *,
         batch_size: int,
@@ -50,7 +55,7 @@ class BatchStream:
         """Prepare a stream; nothing is read yet.
 
         Args:
-            store: Where signals come from; None yields batches without signals.
+            signals: Where they come from: a store, or what `place_signals` made of it; None yields batches without signals.
             examples: The set.
             batch_size: Recordings a batch on this rank.
             seed: Decides the order together with the epoch.
@@ -65,12 +70,15 @@ class BatchStream:
         Raises:
             DataError: A row lies outside the store.
         """
-        if store is not None and len(examples) and int(examples.rows.max()) >= len(store):
-            raise DataError(
-                f"the cohort names row {int(examples.rows.max())}, the store has {len(store)} rows",
-                hint="the store was made anew: run `hfrisk cohort` again",
-            )
-        self._store = store
+        if isinstance(signals, Signals):
+            self._source: Feed | PackedSet | None = signals.source
+            if isinstance(signals.source, PackedSet):
+                signals.source.require(examples.rows)
+        elif signals is None:
+            self._source = None
+        else:
+            require_rows(examples.rows, len(signals))
+            self._source = MicrovoltFeed(signals)
         self._examples = examples
         self._batch_size = batch_size
         self._seed = seed
@@ -83,6 +91,7 @@ class BatchStream:
         self._epoch = 0
         self._position = 0
         self._pid = os.getpid()
+        self._resident: ResidentExamples | None = None
         self.wait_s = 0.0
 
     @property
@@ -125,7 +134,7 @@ class BatchStream:
         if epoch != self._epoch:
             self._epoch, self._position = epoch, 0
         order = self._order(epoch)
-        with Prefetch(self._store, self._examples, self._split(order), device=self._device, num_buffers=self._num_buffers) as prefetch:
+        with self._open(self._split(order)) as prefetch:
             while self._position < self.num_batches:
                 self._refuse_fork()
                 started = time.perf_counter()
@@ -134,6 +143,13 @@ class BatchStream:
                 self._position += 1
                 yield batch
         self._epoch, self._position = epoch + 1, 0
+
+    def _open(self, parts: list[NDArray[np.int64]]) -> Prefetch | Draw:
+        if isinstance(self._source, PackedSet):
+            if self._resident is None:
+                self._resident = ResidentExamples.load(self._source, self._examples)
+            return Draw(self._resident, self._examples, parts)
+        return Prefetch(self._source, self._examples, parts, device=self._device, num_buffers=self._num_buffers)
 
     def _order(self, epoch: int) -> NDArray[np.int64]:
         num_examples = len(self._examples)

@@ -30,6 +30,10 @@ class TrainConfig:
     """`auto` is bfloat16 on CUDA and float32 on the CPU."""
     num_threads: int = 0
     """Threads that decode batches; 0 takes one per core, at most 8."""
+    transport: Literal["auto", "float32", "int16"] = "auto"
+    """What goes to the device: float32, or counts, a third of that, which the device scales; `auto` takes int16 for CUDA. Same bits."""
+    residency: Literal["auto", "stream", "ram", "gpu"] = "auto"
+    """Where the packed signals stand: on disk, in memory, or on the device, which decodes them; `auto` goes by their size. Same bits."""
     log_every_steps: int = 10
     """Steps between two lines on the console; losses are fetched from the device then."""
     checkpoint_every_minutes: float = 10.0

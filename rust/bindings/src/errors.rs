@@ -13,23 +13,27 @@ fn raised(py: Python<'_>, name: &str, message: &str, keywords: &Bound<'_, PyDict
     exception.map_or_else(|error| error, PyErr::from_value)
 }
 
-/// `hfrisk.errors.StoreError` with its hint; a cancelled run is a `KeyboardInterrupt`.
+/// `hfrisk.errors.StoreError`, or what it is more exactly, with its hint; a cancelled run is a `KeyboardInterrupt`.
 pub(crate) fn store_error(py: Python<'_>, error: &StoreError) -> PyErr {
     if matches!(error, StoreError::Cancelled) {
         return PyKeyboardInterrupt::new_err(());
     }
-    with_hint(py, &error.to_string(), error.hint())
+    let name = match error {
+        StoreError::Chunk { source: PackError::NotCounts, .. } => "NotCountsError",
+        _ => "StoreError",
+    };
+    with_hint(py, name, &error.to_string(), error.hint())
 }
 
 /// `hfrisk.errors.StoreError` for a single chunk.
 pub(crate) fn pack_error(py: Python<'_>, error: &PackError) -> PyErr {
-    with_hint(py, &error.to_string(), Some("the chunk is damaged, or it is not one of ecgpack; convert again"))
+    with_hint(py, "StoreError", &error.to_string(), Some("the chunk is damaged, or it is not one of ecgpack; convert again"))
 }
 
-fn with_hint(py: Python<'_>, message: &str, hint: Option<&str>) -> PyErr {
+fn with_hint(py: Python<'_>, name: &str, message: &str, hint: Option<&str>) -> PyErr {
     let keywords = PyDict::new(py);
     match keywords.set_item("hint", hint) {
-        Ok(()) => raised(py, "StoreError", message, &keywords),
+        Ok(()) => raised(py, name, message, &keywords),
         Err(error) => error,
     }
 }

@@ -24,6 +24,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("instruction_sets", hfrisk_ecg::cpu::instruction_sets())?;
     module.add_class::<reader::BatchReader>()?;
     module.add_class::<recording::Recording>()?;
+    module.add_function(wrap_pyfunction!(reader::available_memory, module)?)?;
     module.add_function(wrap_pyfunction!(recording::parse, module)?)?;
     module.add_function(wrap_pyfunction!(convert::convert, module)?)?;
     module.add_function(wrap_pyfunction!(codec::ecgpack_encode, module)?)?;

@@ -75,6 +75,19 @@ pub fn decode_counts(chunk: &[u8], out: &mut [i16], lsb_uv: &mut [f32; 8]) -> Re
     Ok(())
 }
 
+/// Check a chunk's checksum and header without decoding it.
+///
+/// # Errors
+/// As [`decode_microvolts`], but for the number of values.
+pub fn check(chunk: &[u8]) -> Result<(), PackError> {
+    chunk::parse(chunk).map(drop)
+}
+
+/// Ask the processor to bring a chunk that is decoded next into its caches, while it works on another.
+pub fn fetch(chunk: &[u8]) {
+    simd::fetch(chunk);
+}
+
 fn check_shape(found: Option<usize>, expected: usize) -> Result<(), PackError> {
     match found {
         Some(found) if found == expected => Ok(()),

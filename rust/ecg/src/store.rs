@@ -6,12 +6,16 @@
 //! OUT/ecg.zarr/signals/c/SHARD/0/0        512 chunks one after the other, then their index and its CRC-32C
 //! ```
 
+mod chunks;
 pub mod codec;
 pub mod files;
 pub mod layout;
+pub mod memory;
 pub mod reader;
 pub mod shard;
+mod table;
 
+pub use chunks::Access;
 pub use codec::{ChunkEncoder, Codec};
 pub use layout::{Layout, RECORD_VALUES, SCHEMA_VERSION, SHARD_ROWS};
 pub use reader::{BatchReader, COUNT_LEADS, COUNT_VALUES};

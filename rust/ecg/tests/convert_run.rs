@@ -143,7 +143,7 @@ fn a_bad_file_is_counted_by_kind_and_leaves_a_row_of_nan() {
     assert_eq!(kinds, [("empty_file", 1), ("not_xml", 2)]);
     assert_eq!(summary.num_files, summary.num_converted + summary.num_rejected);
     assert_eq!(summary.flags.get(flag_name(QualityFlags::CRC_UNKNOWN)), Some(&summary.num_converted));
-    let reader = BatchReader::open(&out.path().join("ecg.zarr"), 1).unwrap();
+    let reader = BatchReader::open(&out.path().join("ecg.zarr"), 1, None).unwrap();
     let mut values = vec![0.0; 2 * RECORD_VALUES];
     reader.read_into(&[600, 601], &mut values).unwrap();
     assert!(values[..RECORD_VALUES].iter().all(|value| value.is_nan()));

@@ -60,6 +60,12 @@ pub enum StoreError {
         /// The process that called.
         child: u32,
     },
+    /// What was to be held in memory does not fit.
+    #[error("no memory for {num_bytes} bytes of packed recordings")]
+    Holding {
+        /// Bytes that were wanted.
+        num_bytes: u64,
+    },
     /// The operating system gives no thread, for the reason that follows.
     #[error("cannot start a thread: {0}")]
     Threads(String),
@@ -100,10 +106,12 @@ impl StoreError {
                 _ => None,
             },
             Self::NoSources(_) => Some("name folders or files that hold ECG XML (*.xml)"),
+            Self::Chunk { source: PackError::NotCounts, .. } => Some("read it as float32"),
             Self::Chunk { .. } => Some("convert again; the file on disk is damaged"),
             Self::Forked { .. } => Some("open the store after forking, or start workers with `spawn`"),
             Self::RowOutOfBounds { .. } => Some("rows are those of records.parquet"),
             Self::Memory { .. } => Some("allow more memory, or take only smaller files (--max-file-mb); no ECG has 4 MB"),
+            Self::Holding { .. } => Some("read them from the disk: `train.residency = \"stream\"`"),
             Self::Threads(_) => Some("use fewer threads"),
             Self::Cancelled | Self::Parquet { .. } => None,
         }

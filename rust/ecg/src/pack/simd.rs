@@ -53,6 +53,18 @@ impl Simd {
     }
 }
 
+/// Ask for the cache lines of `bytes`; at most 64 KB of them, so that little in use is driven out.
+pub(super) fn fetch(bytes: &[u8]) {
+    #[cfg(target_arch = "x86_64")]
+    for line in bytes.chunks(64).take(1024) {
+        use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
+        // SAFETY: SSE is part of x86-64, and a prefetch reads nothing that the program could see.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(line.as_ptr().cast()) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = bytes;
+}
+
 /// Kernels of [`portable`], compiled once more for the features of a level.
 #[cfg(target_arch = "x86_64")]
 macro_rules! compiled {

@@ -3,8 +3,6 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use memmap2::Mmap;
-
 use crate::error::StoreError;
 use crate::store::files::{TemporaryFile, failed};
 use crate::store::layout::SHARD_ROWS;
@@ -69,67 +67,85 @@ impl ShardWriter {
     }
 }
 
-/// Where a chunk lies in its shard; `None` for a row without a recording.
-pub(crate) type Place = Option<(u64, u32)>;
-
-/// A finished shard, mapped into memory.
-pub(crate) struct MappedShard {
-    map: Mmap,
-    pub(crate) path: PathBuf,
+/// Where the chunks of one shard lie in its file; [`NO_CHUNK`] as length of a row without a recording.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct ShardIndex {
+    pub(crate) offsets: Vec<u64>,
+    pub(crate) lengths: Vec<u32>,
+    /// Bytes of the whole file; 0 when there is none.
+    pub(crate) file_bytes: u64,
 }
 
-impl MappedShard {
-    /// Map the shard at `path` and append the places of its first `num_rows` rows to `places`; `None` when there is no such file.
-    pub(crate) fn open(path: PathBuf, num_rows: usize, places: &mut Vec<Place>) -> Result<Option<Self>, StoreError> {
-        let file = match File::open(&path) {
+/// Length that stands for a row without a recording.
+pub(crate) const NO_CHUNK: u32 = u32::MAX;
+
+impl ShardIndex {
+    /// Read the places of the first `num_rows` rows from the end of the shard at `path`; a shard without a file holds no recording.
+    pub(crate) fn read(path: &Path, num_rows: usize) -> Result<Self, StoreError> {
+        let file = match File::open(path) {
             Ok(file) => file,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                places.resize(places.len() + num_rows, None);
-                return Ok(None);
-            }
-            Err(source) => return Err(failed("cannot read", &path, source)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Self::empty(num_rows)),
+            Err(source) => return Err(failed("cannot read", path, source)),
         };
-        // SAFETY: hfrisk-convert never writes to a shard that has its final name; it replaces the file by a rename, which leaves this
-        // mapping on the old bytes. Somebody else who truncates the file while it is open ends the process with SIGBUS, as with any
-        // mapped file; changed bytes are only ever read as integers and caught by the checksums.
-        let map = unsafe { Mmap::map(&file) }.map_err(|source| failed("cannot read", &path, source))?;
-        match read_index(&map, num_rows, places) {
-            Some(()) => Ok(Some(Self { map, path })),
-            None => Err(StoreError::Layout {
-                path,
-                problem: "has a damaged index".to_owned(),
-                hint: "convert again; the file on disk is damaged",
-            }),
-        }
+        let num_bytes = file.metadata().map_err(|source| failed("cannot read", path, source))?.len();
+        let damaged = || StoreError::Layout {
+            path: path.to_owned(),
+            problem: "has a damaged index".to_owned(),
+            hint: "convert again; the file on disk is damaged",
+        };
+        let num_chunk_bytes = num_bytes.checked_sub(FOOTER_BYTES as u64).ok_or_else(damaged)?;
+        let mut footer = [0; FOOTER_BYTES];
+        read_exact_at(&file, &mut footer, num_chunk_bytes).map_err(|source| failed("cannot read", path, source))?;
+        Self::parse(&footer, num_chunk_bytes, num_rows).ok_or_else(damaged)
     }
 
-    /// The bytes at a place of this shard's own index.
-    pub(crate) fn chunk(&self, (offset, num_bytes): (u64, u32)) -> &[u8] {
-        &self.map[offset as usize..offset as usize + num_bytes as usize]
+    fn empty(num_rows: usize) -> Self {
+        Self { offsets: vec![0; num_rows], lengths: vec![NO_CHUNK; num_rows], file_bytes: 0 }
     }
-}
 
-/// Check the index at the end of a shard and append its places; `None` when it is damaged or points outside the chunks.
-fn read_index(shard: &[u8], num_rows: usize, places: &mut Vec<Place>) -> Option<()> {
-    let num_chunk_bytes = shard.len().checked_sub(FOOTER_BYTES)? as u64;
-    let (index, crc) = shard[num_chunk_bytes as usize..].split_last_chunk::<4>()?;
-    if crc32c::crc32c(index) != u32::from_le_bytes(*crc) {
-        return None;
-    }
-    let (entries, _) = index.as_chunks::<ENTRY_BYTES>();
-    for entry in entries.iter().take(num_rows) {
-        let (offset, num_bytes) = entry.split_at(8);
-        let (offset, num_bytes) = (u64::from_le_bytes(offset.try_into().ok()?), u64::from_le_bytes(num_bytes.try_into().ok()?));
-        if (offset, num_bytes) == (EMPTY, EMPTY) {
-            places.push(None);
-            continue;
-        }
-        if offset.checked_add(num_bytes)? > num_chunk_bytes {
+    /// Check the last bytes of a shard; `None` when they are damaged or point outside the chunks.
+    fn parse(footer: &[u8; FOOTER_BYTES], num_chunk_bytes: u64, num_rows: usize) -> Option<Self> {
+        let (index, crc) = footer.split_last_chunk::<4>()?;
+        if crc32c::crc32c(index) != u32::from_le_bytes(*crc) {
             return None;
         }
-        places.push(Some((offset, u32::try_from(num_bytes).ok()?)));
+        let mut found = Self { file_bytes: num_chunk_bytes + FOOTER_BYTES as u64, ..Self::empty(num_rows) };
+        let (entries, _) = index.as_chunks::<ENTRY_BYTES>();
+        for ((entry, place), length) in entries.iter().zip(&mut found.offsets).zip(&mut found.lengths) {
+            let (offset, num_bytes) = entry.split_at(8);
+            let (offset, num_bytes) =
+                (u64::from_le_bytes(offset.try_into().ok()?), u64::from_le_bytes(num_bytes.try_into().ok()?));
+            if (offset, num_bytes) == (EMPTY, EMPTY) {
+                continue;
+            }
+            if offset.checked_add(num_bytes)? > num_chunk_bytes {
+                return None;
+            }
+            *place = offset;
+            *length = u32::try_from(num_bytes).ok().filter(|&length| length != NO_CHUNK)?;
+        }
+        Some(found)
     }
-    Some(())
+}
+
+/// Fill `bytes` from `offset` on, whatever other threads read of the same file.
+#[cfg(unix)]
+pub(crate) fn read_exact_at(file: &File, bytes: &mut [u8], offset: u64) -> std::io::Result<()> {
+    std::os::unix::fs::FileExt::read_exact_at(file, bytes, offset)
+}
+
+/// Fill `bytes` from `offset` on, whatever other threads read of the same file.
+#[cfg(windows)]
+pub(crate) fn read_exact_at(file: &File, mut bytes: &mut [u8], mut offset: u64) -> std::io::Result<()> {
+    while !bytes.is_empty() {
+        let num_read = std::os::windows::fs::FileExt::seek_read(file, bytes, offset)?;
+        if num_read == 0 {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
+        bytes = &mut bytes[num_read..];
+        offset += num_read as u64;
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -137,39 +153,38 @@ fn read_index(shard: &[u8], num_rows: usize, places: &mut Vec<Place>) -> Option<
 mod tests {
     use super::*;
 
-    fn shard_with_entry(offset: u64, num_bytes: u64) -> Vec<u8> {
-        let mut shard = vec![7; 100];
-        let mut index = [0xff; INDEX_BYTES];
-        index[..8].copy_from_slice(&offset.to_le_bytes());
-        index[8..16].copy_from_slice(&num_bytes.to_le_bytes());
-        shard.extend_from_slice(&index);
-        shard.extend_from_slice(&crc32c::crc32c(&index).to_le_bytes());
-        shard
+    /// The index of a shard with 100 bytes of chunks whose first row has this place.
+    fn footer(offset: u64, num_bytes: u64) -> [u8; FOOTER_BYTES] {
+        let mut footer = [0xff; FOOTER_BYTES];
+        footer[..8].copy_from_slice(&offset.to_le_bytes());
+        footer[8..16].copy_from_slice(&num_bytes.to_le_bytes());
+        let crc = crc32c::crc32c(&footer[..INDEX_BYTES]);
+        footer[INDEX_BYTES..].copy_from_slice(&crc.to_le_bytes());
+        footer
     }
 
     #[test]
     fn an_entry_within_the_chunks_is_taken() {
-        let mut places = Vec::new();
-        read_index(&shard_with_entry(10, 90), 2, &mut places).unwrap();
-        assert_eq!(places, [Some((10, 90)), None]);
+        let index = ShardIndex::parse(&footer(10, 90), 100, 2).unwrap();
+        assert_eq!((index.offsets, index.lengths), (vec![10, 0], vec![90, NO_CHUNK]));
     }
 
     #[test]
     fn an_entry_that_points_outside_is_refused() {
         for (offset, num_bytes) in [(10, 91), (u64::MAX, 1), (0, u64::MAX), (101, 0)] {
-            assert_eq!(read_index(&shard_with_entry(offset, num_bytes), 1, &mut Vec::new()), None, "{offset} {num_bytes}");
+            assert_eq!(ShardIndex::parse(&footer(offset, num_bytes), 100, 1), None, "{offset} {num_bytes}");
         }
     }
 
     #[test]
-    fn a_flipped_bit_in_the_index_is_found() {
-        let mut shard = shard_with_entry(10, 90);
-        shard[100] ^= 1;
-        assert_eq!(read_index(&shard, 1, &mut Vec::new()), None);
+    fn a_length_that_would_read_as_no_recording_is_refused() {
+        assert_eq!(ShardIndex::parse(&footer(0, u64::from(NO_CHUNK)), u64::MAX / 2, 1), None);
     }
 
     #[test]
-    fn a_file_shorter_than_an_index_is_refused() {
-        assert_eq!(read_index(&[0; 50], 1, &mut Vec::new()), None);
+    fn a_flipped_bit_in_the_index_is_found() {
+        let mut footer = footer(10, 90);
+        footer[0] ^= 1;
+        assert_eq!(ShardIndex::parse(&footer, 100, 1), None);
     }
 }

@@ -12,7 +12,7 @@
 //! | `encode`, `decode` | whole recordings |
 //! | `microvolts` | float32 back to counts |
 //! | `floats` | the fallback |
-//! | `simd` | which kernels: `portable` (also compiled for AVX2) or `avx512` |
+//! | `simd` | which kernels: `portable` (also compiled for AVX2), or `avx512` with its `layout` and `stream` |
 
 #![allow(
     clippy::inline_always,
@@ -26,9 +26,13 @@ mod chunk;
 mod decode;
 mod encode;
 mod floats;
+#[cfg(target_arch = "x86_64")]
+mod layout;
 mod microvolts;
 mod portable;
 mod simd;
+#[cfg(target_arch = "x86_64")]
+mod stream;
 
 use chunk::Chunk;
 use simd::Simd;

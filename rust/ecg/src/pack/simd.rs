@@ -6,6 +6,8 @@
 use super::avx512;
 use super::decode::LeadBlocks;
 use super::portable::{self, LimbGains};
+#[cfg(target_arch = "x86_64")]
+use super::stream;
 
 /// An instruction set. Values other than `Portable` exist only where the machine has it, because only [`Simd::available`] makes them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +31,7 @@ impl Simd {
     pub(super) fn available() -> impl Iterator<Item = Self> {
         [
             #[cfg(target_arch = "x86_64")]
-            (is_x86_feature_detected!("avx512bw") && is_x86_feature_detected!("avx512vl")).then_some(Self(Level::Avx512)),
+            has_avx512().then_some(Self(Level::Avx512)),
             #[cfg(target_arch = "x86_64")]
             is_x86_feature_detected!("avx2").then_some(Self(Level::Avx2)),
             Some(Self::PORTABLE),
@@ -48,9 +50,18 @@ impl Simd {
         #[cfg(target_arch = "x86_64")]
         if self.0 == Level::Avx512 {
             // SAFETY: SSE is part of x86-64.
-            unsafe { avx512::fence() }
+            unsafe { stream::fence() }
         }
     }
+}
+
+/// Whether the machine has all that [`avx512`] is compiled for.
+#[cfg(target_arch = "x86_64")]
+fn has_avx512() -> bool {
+    is_x86_feature_detected!("avx512bw")
+        && is_x86_feature_detected!("avx512vl")
+        && is_x86_feature_detected!("avx512dq")
+        && is_x86_feature_detected!("avx512vbmi2")
 }
 
 /// Ask for the cache lines of `bytes`; at most 64 KB of them, so that little in use is driven out.

@@ -1,12 +1,13 @@
 """The sentences, the checklist, the card and the small pictures say what the numbers say."""
 
 import copy
+import itertools
 import json
 
 import pytest
 
+from hfrisk.report import figures, sentences
 from hfrisk.report import page as module
-from hfrisk.report import sentences
 from hfrisk.report.card import card
 from hfrisk.report.forest import Scale
 from hfrisk.report.tripod import checklist
@@ -102,3 +103,9 @@ def test_numbers_are_written_as_a_reader_expects():
     assert signed(0.2) == "+0.200"
     assert interval({"value": 0.1, "low": None, "high": None}) == ""
     assert (amount(59.4), amount(1.234), amount(2.0), amount(None)) == ("59", "1.2", "2", "few")
+
+
+def test_the_labels_of_a_wide_range_of_risks_do_not_touch():
+    ticks = figures._spaced_ticks(-9.0, 6.0)
+    assert min(b - a for a, b in itertools.pairwise(ticks)) >= 0.12 * 15
+    assert len(figures._spaced_ticks(-3.5, 0.5)) >= 3

@@ -48,6 +48,8 @@ _SPLIT_LINES: dict[str, dict[str, Any]] = {
     "test": {"color": SERIES_1, "linewidth": 2.0, "zorder": 3},
     "validation": {"color": QUIET, "linewidth": 1.1, "linestyle": (0, (4, 2)), "zorder": 2},
 }
+_TICK_SPACING = 0.12
+"""Of the width of the axis."""
 _DENSITY_TICKS = (0.001, 0.01, 0.05, 0.2, 0.5, 0.8, 0.95, 0.99)
 
 
@@ -124,8 +126,7 @@ def densities(measured: dict[str, Any]) -> Markup:
             axes.annotate(
                 text, (logits[peak], spread[name][peak]), (0, 5), textcoords="offset points", ha="center", fontsize=_SMALL, color=INK
             )
-        inside = [tick for tick in _DENSITY_TICKS if logits[0] <= np.log(tick / (1 - tick)) <= logits[-1]]
-        axes.xaxis.set_major_locator(FixedLocator([float(np.log(tick / (1 - tick))) for tick in inside]))
+        axes.xaxis.set_major_locator(FixedLocator(_spaced_ticks(logits[0], logits[-1])))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda logit, _: f"{100 / (1 + np.exp(-logit)):.3g} %"))
         axes.yaxis.set_major_locator(NullLocator())
         axes.spines["left"].set_visible(False)
@@ -186,6 +187,15 @@ def losses(epochs: Sequence[dict[str, Any]]) -> Markup:
 
 def _arrays(curve: dict[str, list[float | None]]) -> dict[str, np.ndarray[Any, np.dtype[np.float64]]]:
     return {name: np.array([np.nan if value is None else value for value in values]) for name, values in curve.items()}
+
+
+def _spaced_ticks(low: float, high: float) -> list[float]:
+    """Logits of round risks inside a range, none so near to the one before that their labels would touch."""
+    chosen: list[float] = []
+    for tick in (float(np.log(risk / (1 - risk))) for risk in _DENSITY_TICKS):
+        if low <= tick <= high and (not chosen or tick - chosen[-1] >= _TICK_SPACING * (high - low)):
+            chosen.append(tick)
+    return chosen
 
 
 def _percent_axes(axes: Axes) -> None:

@@ -11,7 +11,7 @@ from hypothesis.extra import numpy as hnp
 from sklearn.preprocessing import StandardScaler
 
 from hfrisk.errors import DataError
-from hfrisk.tabular import FeatureStatistics, join_tabular, read_tabular
+from hfrisk.tabular import FeatureStatistics, feature_names, join_tabular, read_tabular
 
 
 def csv(tmp_path, text):
@@ -143,3 +143,30 @@ def test_statistics_survive_plain_lists():
     plain = statistics.to_dict()
     assert all(type(value) is list for value in plain.values())
     assert FeatureStatistics.from_dict(plain) == statistics
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_a_table_by_ecg_gives_each_ecg_its_own_row(tmp_path, ending):
+    path = tmp_path / f"t.{ending}"
+    frame = pl.DataFrame({"row": [4, 2], "ecg_file": ["b", "a"], "person_id": [1, 1], "age": [61, 60]})
+    frame.write_csv(path) if ending == "csv" else frame.write_parquet(path)
+    table = read_tabular(path)
+    assert feature_names(table) == ["age"]
+    examples = pl.DataFrame({"row": [2, 4, 5], "person_id": [1, 1, 2]})
+    np.testing.assert_array_equal(join_tabular(examples, table), [[60], [61], [np.nan]])
+
+
+def test_the_name_of_an_ecg_goes_before_its_row_in_another_store(tmp_path):
+    table = read_tabular(csv(tmp_path, "row,ecg_file,age\n0,a,60\n1,b,61\n"))
+    assert join_tabular(pl.DataFrame({"row": [0, 1], "ecg_file": ["b", "a"]}), table)[:, 0].tolist() == [61, 60]
+
+
+def test_a_table_by_ecg_of_another_store_is_refused(tmp_path):
+    table = read_tabular(csv(tmp_path, "ecg_file,age\nx,60\n"))
+    with pytest.raises(DataError, match="none of the 1 ECGs"):
+        join_tabular(pl.DataFrame({"row": [0], "ecg_file": ["b"]}), table)
+
+
+def test_an_ecg_with_two_different_rows_is_refused(tmp_path):
+    with pytest.raises(DataError, match="1 ECGs more than once"):
+        read_tabular(csv(tmp_path, "row,age\n1,60\n1,61\n"))

@@ -51,6 +51,15 @@ def cohort(config: ConfigOption = STUDY_FILE, overrides: SetOption = None) -> No
 
 
 @app.command()
+def covariates(config: ConfigOption = STUDY_FILE, overrides: SetOption = None) -> None:
+    """Build features of every ECG from what the OMOP database knew before it."""
+    with exit_on_error():
+        from hfrisk import covariates as module  # noqa: PLC0415
+
+        module.run(_load(config, overrides))
+
+
+@app.command()
 def train(
     config: ConfigOption = STUDY_FILE,
     overrides: SetOption = None,

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _KEY = "person_id"
+_ECG_KEYS = ("row", "ecg_file")
 _OUTCOME = "hf_outcome"
 _MAX_NAMED = 5
 
@@ -86,23 +87,31 @@ class FeatureStatistics:
 
 
 def read_tabular(path: Path) -> pl.DataFrame:
-    """Read one row a person: `person_id` and numeric columns as Float64. A column `hf_outcome` is left out with a note in the log.
+    """Read one row a person, or one row an ECG as `hfrisk covariates` writes it: CSV or Parquet, keys and numeric columns as Float64.
+
+    A table with `row` or `ecg_file` is by ECG, any other by `person_id`. A column `hf_outcome` is left out with a note in the log.
 
     Raises:
-        DataError: The file cannot be read, has no `person_id` or no features, holds a column that is not numeric, or names a person
+        DataError: The file cannot be read, has no key or no features, holds a column that is not numeric, or names a person or an ECG
             twice with different values.
     """
     try:
-        raw = pl.read_csv(path, infer_schema_length=None, null_values=["", "NA", "NaN", "nan", "NULL", "null"])
+        if path.suffix == ".parquet":
+            raw = pl.read_parquet(path)
+        else:
+            raw = pl.read_csv(path, infer_schema_length=None, null_values=["", "NA", "NaN", "nan", "NULL", "null"])
     except FileNotFoundError:
-        raise DataError(f"no tabular file at `{path}`", hint="set `paths.tabular`, or leave it out to train on the ECG alone") from None
+        hint = "set `paths.tabular`, build it with `hfrisk covariates`, or leave it out to train on the ECG alone"
+        raise DataError(f"no tabular file at `{path}`", hint=hint) from None
     except (pl.exceptions.PolarsError, OSError) as error:
-        raise DataError(f"`{path}` is not a CSV in UTF-8: {str(error).splitlines()[0]}") from None
-    if _KEY not in raw.columns:
+        kind = "Parquet file" if path.suffix == ".parquet" else "CSV in UTF-8"
+        raise DataError(f"`{path}` is not a {kind}: {str(error).splitlines()[0]}") from None
+    keys = [name for name in _ECG_KEYS if name in raw.columns] or [_KEY]
+    if not set(keys) <= set(raw.columns):
         raise DataError(f"`{path}` has no column `{_KEY}`", hint=f"its columns begin with {', '.join(raw.columns[:_MAX_NAMED])}")
     if _OUTCOME in raw.columns:
         _log.warning("note: `%s` in %s is the outcome, not a feature; it is ignored", _OUTCOME, path.name)
-    features = raw.drop(_KEY, _OUTCOME, strict=False)
+    features = raw.drop(_KEY, *_ECG_KEYS, _OUTCOME, strict=False)
     wrong = [column.name for column in features if not (column.dtype.is_numeric() or column.dtype in (pl.Boolean, pl.Null))]
     if wrong:
         named = ", ".join(f"`{name}`" for name in wrong[:_MAX_NAMED]) + (
@@ -110,21 +119,26 @@ def read_tabular(path: Path) -> pl.DataFrame:
         )
         raise DataError(f"`{path}`: not numeric: {named}", hint="encode these columns as numbers, or leave them out")
     if not features.width:
-        raise DataError(f"`{path}` has no columns besides `{_KEY}`", hint="leave `paths.tabular` out to train on the ECG alone")
-    table = raw.select(_KEY, pl.col(features.columns).cast(pl.Float64)).filter(pl.col(_KEY).is_not_null()).unique(maintain_order=True)
-    num_repeated = table.height - table[_KEY].n_unique()
+        raise DataError(f"`{path}` has no columns besides `{keys[0]}`", hint="leave `paths.tabular` out to train on the ECG alone")
+    table = raw.select(*keys, pl.col(features.columns).cast(pl.Float64)).drop_nulls(keys).unique(maintain_order=True)
+    num_repeated = table.height - table.select(keys).n_unique()
     if num_repeated:
-        raise DataError(
-            f"`{path}` names {num_repeated:,} persons more than once, with different values", hint="one row a person is expected"
-        )
+        unit = "persons" if keys == [_KEY] else "ECGs"
+        raise DataError(f"`{path}` names {num_repeated:,} {unit} more than once, with different values", hint=f"one row each of the {unit}")
     return table
 
 
-def join_tabular(persons: pl.Series, table: pl.DataFrame, *, names: Sequence[str] | None = None) -> NDArray[np.float64]:
-    """Look up the features of each person, by value whatever the type of the key.
+def feature_names(table: pl.DataFrame) -> list[str]:
+    """The features of a table that `read_tabular` gave, without its keys."""
+    return [name for name in table.columns if name not in {_KEY, *_ECG_KEYS}]
+
+
+def join_tabular(examples: pl.DataFrame | pl.Series, table: pl.DataFrame, *, names: Sequence[str] | None = None) -> NDArray[np.float64]:
+    """Look up the features of each example: of its person, by value whatever the type of the key, or of its ECG when the table is by ECG.
 
     Args:
-        persons: Person of each example, (N,).
+        examples: Person of each example, (N,); or a frame with `person_id`, `row` and, where it is known, `ecg_file`, which goes before
+            `row`, because rows are those of one store only.
         table: As `read_tabular` gives it.
         names: Columns to take, in order; all by default.
 
@@ -132,9 +146,9 @@ def join_tabular(persons: pl.Series, table: pl.DataFrame, *, names: Sequence[str
         Raw values, (N, F); NaN where the value or the person is missing.
 
     Raises:
-        DataError: A named column is absent, or no person of the examples is in the table.
+        DataError: A named column is absent, or no person or ECG of the examples is in the table.
     """
-    names = list(names) if names is not None else [name for name in table.columns if name != _KEY]
+    names = list(names) if names is not None else feature_names(table)
     absent = [name for name in names if name not in table.columns]
     if absent:
         named = ", ".join(f"`{name}`" for name in absent[:_MAX_NAMED])
@@ -142,6 +156,9 @@ def join_tabular(persons: pl.Series, table: pl.DataFrame, *, names: Sequence[str
             f"the tabular file lacks {len(absent)} of the {len(names)} features the model was trained on: {named}",
             hint="give the file with the same columns",
         )
+    if _KEY not in table.columns:
+        return _join_ecgs(examples, table, names)
+    persons = examples if isinstance(examples, pl.Series) else examples[_KEY]
     left, right = align(pl.DataFrame({_KEY: persons}), table.select(_KEY, *names))
     right = right.filter(pl.col(_KEY).is_not_null())
     if right[_KEY].is_duplicated().any():
@@ -152,3 +169,19 @@ def join_tabular(persons: pl.Series, table: pl.DataFrame, *, names: Sequence[str
             hint="do both use the same person identifiers?",
         )
     return left.join(right, on=_KEY, how="left", validate="m:1", maintain_order="left").select(names).to_numpy().astype(np.float64)
+
+
+def _join_ecgs(examples: pl.DataFrame | pl.Series, table: pl.DataFrame, names: list[str]) -> NDArray[np.float64]:
+    columns = set() if isinstance(examples, pl.Series) else set(examples.columns) & set(table.columns)
+    usable = [key for key in ("ecg_file", "row") if key in columns and not table[key].is_duplicated().any()]
+    if isinstance(examples, pl.Series) or not usable:
+        raise DataError("the tabular file is by ECG, and nothing says which ECG an example is", hint="give a table by `person_id`")
+    key = usable[0]
+    left = examples.select(key if key == "ecg_file" else pl.col(key).cast(pl.Int64))
+    right = table.select(key if key == "ecg_file" else pl.col(key).cast(pl.Int64), *names)
+    if left.height and left.join(right, on=key, how="semi").is_empty():
+        raise DataError(
+            f"none of the {left.height:,} ECGs of the cohort is among the {table.height:,} of the tabular file",
+            hint="does it belong to this store? `hfrisk covariates` builds it",
+        )
+    return left.join(right, on=key, how="left", validate="m:1", maintain_order="left").select(names).to_numpy().astype(np.float64)

@@ -5,6 +5,7 @@ is a string.
 """
 
 from hfrisk.config.cohort import CohortConfig, SplitConfig
+from hfrisk.config.covariates import CovariatesConfig
 from hfrisk.config.evaluate import EvaluateConfig
 from hfrisk.config.model import ModelConfig
 from hfrisk.config.omop import OmopConfig, PhenotypeConfig
@@ -14,6 +15,7 @@ from hfrisk.config.train import TrainConfig
 
 __all__ = [
     "CohortConfig",
+    "CovariatesConfig",
     "EvaluateConfig",
     "ModelConfig",
     "OmopConfig",

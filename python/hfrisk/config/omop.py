@@ -13,10 +13,6 @@ from hfrisk.errors import ConfigError
 class OmopConfig:
     """How to reach the OMOP CDM. A password never stands here: use PGPASSWORD, PGPASSFILE or a service file."""
 
-    source: Literal["auto", "postgres", "files", "duckdb"] = "auto"
-    """`auto`: a folder in `path` is `files`, a file there is `duckdb`, and without `path` it is `postgres`."""
-    path: Path | None = None
-    """Folder of exported OMOP tables (CSV or Parquet, a table a file), or a DuckDB file; None reads PostgreSQL."""
     dsn: str = ""
     """libpq connection string without a password; empty takes HFRISK_DSN, then libpq's own environment (PGHOST, PGSERVICE, ...)."""
     cdm_schema: str = "cdm_public"
@@ -48,10 +44,6 @@ class OmopConfig:
         for name in ("statement_timeout_s", "retries", "retry_wait_s"):
             if getattr(self, name) < 0:
                 raise ConfigError(f"`omop.{name}` is {getattr(self, name)}, expected 0 or more", hint="0 switches it off")
-        if self.path is None and self.source in {"files", "duckdb"}:
-            raise ConfigError(
-                f"`omop.source` is `{self.source}`, and `omop.path` is empty", hint="name the folder or the DuckDB file there"
-            )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from hfrisk.config.cohort import CohortConfig, SplitConfig
+from hfrisk.config.covariates import CovariatesConfig
 from hfrisk.config.evaluate import EvaluateConfig
 from hfrisk.config.model import ModelConfig
 from hfrisk.config.omop import OmopConfig, PhenotypeConfig
@@ -33,6 +34,7 @@ class StudyConfig:
     omop: OmopConfig = field(default_factory=OmopConfig)
     phenotype: PhenotypeConfig = field(default_factory=PhenotypeConfig)
     cohort: CohortConfig = field(default_factory=CohortConfig)
+    covariates: CovariatesConfig = field(default_factory=CovariatesConfig)
     split: SplitConfig = field(default_factory=SplitConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
     train: TrainConfig = field(default_factory=TrainConfig)

@@ -8,7 +8,7 @@ import polars as pl
 
 from hfrisk.errors import StoreError
 from hfrisk.records import MEASUREMENTS, read_records
-from hfrisk.tabular import join_tabular, read_tabular
+from hfrisk.tabular import feature_names, join_tabular, read_tabular
 
 if TYPE_CHECKING:
     from hfrisk.config import StudyConfig
@@ -35,8 +35,8 @@ def describe(cohort: pl.DataFrame, config: StudyConfig) -> pl.DataFrame:
     frame = _with_records(cohort, config)
     if config.paths.tabular is not None:
         table = read_tabular(config.paths.tabular)
-        names = [name for name in table.columns if name != "person_id"]
-        values = join_tabular(frame["person_id"], table, names=names)
+        names = feature_names(table)
+        values = join_tabular(frame, table, names=names)
         frame = frame.hstack([pl.Series(f"{TABULAR}{name}", values[:, index]).fill_nan(None) for index, name in enumerate(names)])
     if "age_years" not in frame.columns:
         frame = frame.with_columns(age_years=pl.col(f"{TABULAR}age") if f"{TABULAR}age" in frame.columns else _unknown(pl.Float64))

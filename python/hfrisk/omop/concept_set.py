@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 HEART_FAILURE = 316139
 SHIPPED = "heart_failure"
+_ALIASES = {"id": "concept_id", "name": "concept_name", "descendants": "include_descendants", "excluded": "exclude"}
 _FLAGS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False, "": False}
 
 
@@ -48,12 +49,14 @@ class ResolvedConceptSet:
         concept_ids: Every id, descendants included and exclusions taken out, ascending.
         resolved_by: `concept_ancestor`, or `snapshot` for the list of descendants that ships with hfrisk.
         notes: What a reader of the labels should know, one sentence each.
+        excluded_ids: Every id that an excluding entry takes out, descendants included.
     """
 
     concept_set: ConceptSet
     concept_ids: tuple[int, ...]
     resolved_by: str
     notes: tuple[str, ...]
+    excluded_ids: tuple[int, ...] = ()
 
     def frozen(self) -> dict[str, Any]:
         """Everything as plain values for concept_set.json, with a SHA-256 over the ids, one a line."""
@@ -78,16 +81,20 @@ def read_concept_set(config: PhenotypeConfig) -> ConceptSet:
         DataError: The file cannot be read, lacks `concept_id`, or holds a value of another kind.
     """
     if config.file is not None:
-        return ConceptSet(str(config.file), shipped=False, entries=_read_entries(config.file, str(config.file)))
+        return ConceptSet(str(config.file), shipped=False, entries=read_entries(config.file, str(config.file)))
     folder = resources.files("hfrisk.omop").joinpath("concepts")
-    known = sorted(item.name.removesuffix(".csv") for item in folder.iterdir() if not item.name.endswith("_snapshot.csv"))
+    known = sorted(
+        item.name.removesuffix(".csv")
+        for item in folder.iterdir()
+        if item.name.startswith(SHIPPED) and not item.name.endswith("_snapshot.csv")
+    )
     if config.concept_set not in known:
         raise ConfigError(
             f"no concept set `{config.concept_set}` ships with hfrisk",
             hint=f"there is {', '.join(f'`{name}`' for name in known)}; name a CSV of your own in `phenotype.file`",
         )
     with resources.as_file(folder.joinpath(f"{config.concept_set}.csv")) as path:
-        return ConceptSet(config.concept_set, shipped=True, entries=_read_entries(path, config.concept_set))
+        return ConceptSet(config.concept_set, shipped=True, entries=read_entries(path, config.concept_set))
 
 
 def resolve(source: Source, omop: OmopConfig, phenotype: PhenotypeConfig) -> ResolvedConceptSet:
@@ -112,21 +119,39 @@ def resolve(source: Source, omop: OmopConfig, phenotype: PhenotypeConfig) -> Res
     concept_ids = tuple(kept["concept_id"].unique().sort().to_list())
     if not concept_ids:
         raise DataError(f"concept set `{concept_set.name}` includes no concept", hint="at least one row needs `exclude` 0")
-    return ResolvedConceptSet(concept_set, concept_ids, resolved_by, (*notes, *problems))
+    excluded = tuple(ids.filter("exclude")["concept_id"].unique().sort().to_list())
+    return ResolvedConceptSet(concept_set, concept_ids, resolved_by, (*notes, *problems), excluded)
 
 
-def _read_entries(path: Path, name: str) -> pl.DataFrame:
+def read_entries(path: Path, name: str, *, key: str | None = None, setting: str = "phenotype.file") -> pl.DataFrame:
+    """Read a CSV of concepts, whose columns may also be called as ATLAS exports them (`Id`, `Name`, `Exclude`, `Descendants`).
+
+    Args:
+        path: The file.
+        name: What messages call it.
+        key: A further column of text that must be there and filled.
+        setting: Key of the study file that names the file.
+
+    Returns:
+        The key, `concept_id`, `concept_name` (null when not given), `include_descendants` and `exclude`.
+
+    Raises:
+        DataError: The file cannot be read, lacks a column, or holds a value of another kind.
+    """
     try:
         table = pl.read_csv(path.read_bytes(), infer_schema=False)
     except OSError as error:
-        raise DataError(f"cannot read the concept set `{name}`: {error.strerror}", hint="check `phenotype.file`") from None
+        raise DataError(f"cannot read the concept set `{name}`: {error.strerror}", hint=f"check `{setting}`") from None
     except pl.exceptions.PolarsError as error:
         raise DataError(
             f"concept set `{name}` is not a CSV table: {str(error).splitlines()[0]}", hint="its first row names columns"
         ) from None
-    if "concept_id" not in table.columns:
-        present = ", ".join(f"`{column}`" for column in table.columns)
-        raise DataError(f"concept set `{name}` has no column `concept_id`", hint=f"its columns are {present}")
+    plain = {column: column.strip().lower().replace(" ", "_") for column in table.columns}
+    table = table.rename({column: _ALIASES.get(name, name) for column, name in plain.items()})
+    for wanted in filter(None, ("concept_id", key)):
+        if wanted not in table.columns:
+            present = ", ".join(f"`{column}`" for column in plain)
+            raise DataError(f"concept set `{name}` has no column `{wanted}`", hint=f"its columns are {present}")
     text = {column: table[column].fill_null("").str.strip_chars() for column in table.columns}
     flags = {}
     for column in ("include_descendants", "exclude"):
@@ -138,7 +163,10 @@ def _read_entries(path: Path, name: str) -> pl.DataFrame:
     if ids.has_nulls():
         raise DataError(f"concept set `{name}`: {ids.null_count()} `concept_id` are not whole numbers", hint="one OMOP concept id a row")
     names = text.get("concept_name", pl.Series([""]).new_from_index(0, table.height))
-    return pl.DataFrame({"concept_id": ids, "concept_name": names.replace("", None), **flags})
+    if key is not None and (text[key] == "").any():
+        raise DataError(f"concept set `{name}`: `{key}` is empty in {(text[key] == '').sum()} rows", hint="every row belongs to one")
+    keys = {} if key is None else {key: text[key]}
+    return pl.DataFrame({**keys, "concept_id": ids, "concept_name": names.replace("", None), **flags})
 
 
 def _descendants(source: Source, omop: OmopConfig, concept_set: ConceptSet) -> tuple[pl.DataFrame, str]:

@@ -1,4 +1,4 @@
-"""What every source of an OMOP CDM can do, and which one a study names."""
+"""What a source of an OMOP CDM can do, and reading from it until it is whole."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def read_source(config: OmopConfig, work: Callable[[Source], _T]) -> _T:
 
 
 def open_source(config: OmopConfig) -> Source:
-    """Open the source that `omop.source` and `omop.path` name.
+    """Open the database that `omop.dsn` or the environment names.
 
     Raises:
         ConfigError: The DSN cannot be read, or holds a password in the study file.

@@ -80,7 +80,7 @@ def make_examples(frame: pl.DataFrame, table: pl.DataFrame | None, statistics: F
     """Put together what the network sees of a frame with `row`, `person_id` and, where it is known, `y`."""
     tabular = None
     if table is not None and statistics is not None:
-        tabular = statistics.encode(join_tabular(frame["person_id"], table, names=statistics.names))
+        tabular = statistics.encode(join_tabular(frame, table, names=statistics.names))
     y = frame["y"].cast(float).to_numpy() if "y" in frame.columns else np.full(frame.height, np.nan)
     return Examples(frame["row"].to_numpy().astype(np.int64), y.astype(np.float32), tabular)
 

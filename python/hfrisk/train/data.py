@@ -11,7 +11,7 @@ import hfrisk
 from hfrisk.errors import DataError
 from hfrisk.predict import make_examples
 from hfrisk.run_folder import sha256_of
-from hfrisk.tabular import FeatureStatistics, join_tabular, read_tabular
+from hfrisk.tabular import FeatureStatistics, feature_names, join_tabular, read_tabular
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,8 +64,8 @@ def load_training_data(config: StudyConfig) -> TrainingData:
     table = read_tabular(config.paths.tabular) if config.paths.tabular is not None and config.model.inputs != "ecg" else None
     statistics = None
     if table is not None:
-        names = [name for name in table.columns if name != "person_id"]
-        statistics = FeatureStatistics.fit(join_tabular(train["person_id"], table, names=names), names)
+        names = feature_names(table)
+        statistics = FeatureStatistics.fit(join_tabular(train, table, names=names), names)
     store = hfrisk.open(config.paths.store, num_threads=config.train.num_threads) if config.model.inputs != "tabular" else None
     return TrainingData(
         store=store,

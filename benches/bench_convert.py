@@ -1,7 +1,9 @@
 """A folder of XML to a store."""
 
+import json
 import shutil
 import struct
+import subprocess
 import zipfile
 import zlib
 from pathlib import Path
@@ -14,15 +16,15 @@ import hfrisk
 from baselines import convert_with_etree_and_zarr
 from hfrisk.convert import convert
 
-NUM_FILES = 4096
+NUM_FILES = 16_384
 BASELINE = "xml.etree + zarr-python with its default compression"
 
 
 @pytest.fixture(scope="module")
 def many(corpus, tmp_path_factory):
-    """A folder of 4 096 names for 512 files: eight shards, so that what a run costs once weighs no more than it does in practice."""
+    """A folder of 16 384 names for 512 files: 32 shards, so that what a run costs once weighs no more than it does in practice."""
     folder = tmp_path_factory.mktemp("many")
-    for copy in range(8):
+    for copy in range(32):
         for path in corpus:
             (folder / f"{copy}_{path.name}").hardlink_to(path)
     return folder
@@ -56,7 +58,7 @@ def test_convert(many, corpus, compare, tmp_path):
 
 
 def test_convert_with_two_threads(many, compare, tmp_path):
-    """Convert eight shards with two threads against one"""
+    """Convert 32 shards with two threads against one"""
 
     def run(threads: int) -> None:
         shutil.rmtree(tmp_path / "store", ignore_errors=True)
@@ -108,3 +110,26 @@ def test_convert_from_an_archive(corpus, compare, tmp_path):
     ours(archive)
     parsed = [hfrisk.parse(path).signal for path in corpus[:16]]
     assert np.array_equal(hfrisk.open(out).read(range(16)), np.stack(parsed))
+
+
+def test_stages(corpus, benchmark, tmp_path):
+    """Where the time of a conversion goes, stage by stage (one core, warm page cache); the ratio is the stage's share"""
+    cargo = shutil.which("cargo")
+    if cargo is None:
+        pytest.skip("cargo is needed to build the example that times the stages")
+    example = [cargo, "run", "--quiet", "--release", "--package", "hfrisk-ecg", "--example", "convert_stages", "--"]
+
+    def run() -> dict[str, float]:
+        done = subprocess.run([*example, tmp_path, *corpus], cwd=Path(__file__).parents[1], stdout=subprocess.PIPE, check=True)
+        return json.loads(done.stdout)
+
+    rounds = [run() for _ in range(3)]
+    stages = {stage: sorted(found[stage] for found in rounds)[1] for stage in rounds[0]}
+    benchmark.extra_info.update(
+        title=test_stages.__doc__,
+        unit="files",
+        items=dict.fromkeys(["all stages", *stages], len(corpus)),
+        medians={"all stages": sum(stages.values()), **stages},
+        targets={},
+    )
+    benchmark.pedantic(run, rounds=1, warmup_rounds=0)

@@ -1,0 +1,62 @@
+//! Times the stages of converting files on one core, one line of JSON: seconds in each stage, all files together.
+//!
+//! ```text
+//! cargo run --release --example convert_stages -- OUT_FOLDER FILE...
+//! ```
+//!
+//! The stages are timed here around the calls that a worker makes, so that the converter itself pays nothing for it.
+#![allow(clippy::print_stdout)]
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use hfrisk_ecg::resample::Resampler;
+use hfrisk_ecg::source::{Entries, EntryReader};
+use hfrisk_ecg::store::{ChunkEncoder, Codec, SHARD_ROWS, ShardWriter};
+use hfrisk_ecg::xml::{ParseOptions, Parser};
+use hfrisk_ecg::{Recording, Signal};
+
+const STAGES: [&str; 5] = ["read", "scan, base64 and derive", "resample", "pack", "write"];
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let mut arguments = std::env::args_os().skip(1).map(PathBuf::from);
+    let out = arguments.next().ok_or("usage: convert_stages OUT_FOLDER FILE...")?;
+    let mut entries = Entries::default();
+    arguments.for_each(|path| entries.push_file(&path, None));
+    convert(&entries, &out)?;
+    // Buffers, page cache and branches are warm now.
+    let spent = convert(&entries, &out)?;
+    let fields: Vec<String> =
+        STAGES.iter().zip(spent).map(|(name, time)| format!("\"{name}\": {}", time.as_secs_f64())).collect();
+    println!("{{{}}}", fields.join(", "));
+    Ok(())
+}
+
+fn convert(entries: &Entries, out: &Path) -> Result<[Duration; STAGES.len()], Box<dyn std::error::Error>> {
+    let options = ParseOptions::default();
+    let (mut reader, mut parser, mut resampler) = (EntryReader::default(), Parser::new(options), Resampler::new());
+    let mut encoder = ChunkEncoder::new(Codec::EcgPack)?;
+    let (mut file, mut recording, mut signal, mut chunk) = (Vec::new(), Recording::default(), Signal::default(), Vec::new());
+    let mut spent = [Duration::ZERO; STAGES.len()];
+    for first in (0..entries.len()).step_by(SHARD_ROWS) {
+        let mut shard = ShardWriter::create(out.join("shard.partial"))?;
+        for row in first..entries.len().min(first + SHARD_ROWS) {
+            let times = [
+                timed(|| reader.read(&entries.get(row), options.max_bytes, &mut file))?,
+                timed(|| parser.parse(&file, &mut recording))?,
+                timed(|| resampler.to_store(&recording.signal, &mut signal).map(drop))?,
+                timed(|| encoder.encode(&signal, &mut chunk).map(drop))?,
+                timed(|| shard.push(&chunk))?,
+            ];
+            spent.iter_mut().zip(times).for_each(|(sum, time)| *sum += time);
+        }
+        spent[STAGES.len() - 1] += timed(|| shard.finish(&out.join("shard")))?;
+    }
+    Ok(spent)
+}
+
+fn timed<E>(work: impl FnOnce() -> Result<(), E>) -> Result<Duration, E> {
+    let begin = Instant::now();
+    work()?;
+    Ok(begin.elapsed())
+}

@@ -93,7 +93,7 @@ def convert(
     A file that is no recording never ends the run; it is listed in OUT/rejected.parquet.
 
     Args:
-        sources: Folders (walked for `*.xml`), glob patterns, text files of paths (`*.txt`, one a line), or files.
+        sources: Folders (walked for `*.xml` and `*.zip`), zip archives, glob patterns, text files of paths (`*.txt`, one a line), or files.
         out: Folder of the store.
         num_threads: Worker threads; 0 takes one a core.
         codec: `ecgpack`, `zstd` or `none`; see the README.
@@ -137,7 +137,7 @@ def _bytes(size: str) -> int:
 
 def convert_command(
     sources: Annotated[
-        list[Path], typer.Argument(help="Folders, 'glob patterns', text files of paths (.txt), or files.", metavar="SOURCE")
+        list[Path], typer.Argument(help="Folders, zip archives, 'glob patterns', text files of paths (.txt), or files.", metavar="SOURCE")
     ],
     out: Annotated[Path, typer.Argument(help="Folder of the store.", metavar="OUT")],
     *,

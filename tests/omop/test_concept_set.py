@@ -153,3 +153,16 @@ def test_an_unknown_set_names_those_that_ship():
     with pytest.raises(ConfigError) as error:
         read_concept_set(PhenotypeConfig(concept_set="kidneys"))
     assert "`heart_failure`" in error.value.hint
+
+
+def test_a_list_with_the_headers_of_atlas_is_read(vocabulary, tmp_path):
+    path = tmp_path / "atlas.csv"
+    path.write_text("Concept Id,Concept Name,Exclude,Descendants\n319835,Congestive heart failure,FALSE,TRUE\n", encoding="utf-8")
+    vocabulary.execute("INSERT INTO CDM.concept_ancestor VALUES (319835, 319835), (319835, 8)")
+    assert resolved(vocabulary, file=path).concept_ids == (8, 319835)
+
+
+@pytest.mark.parametrize(("name", "root"), [("systolic", 443580), ("diastolic", 443587), ("right", 4273632), ("left", 439846)])
+def test_a_part_of_heart_failure_resolves_to_its_descendants(vocabulary, name, root):
+    vocabulary.execute(f"INSERT INTO CDM.concept_ancestor VALUES ({root}, {root}), ({root}, 5)")
+    assert resolved(vocabulary, concept_set=f"heart_failure_{name}").concept_ids == (5, root)

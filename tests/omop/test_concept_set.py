@@ -136,7 +136,7 @@ def test_a_set_that_excludes_everything_is_an_error(vocabulary, concept_csv):
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("id,name\n1,a\n", "no column `concept_id`"),
+        ("code,name\n1,a\n", "no column `concept_id`"),
         ("concept_id\nabc\n", "not whole numbers"),
         ("concept_id,exclude\n1,perhaps\n", "`exclude` holds a value"),
         ("", "is not a CSV table"),

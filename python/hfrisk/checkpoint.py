@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
     from hfrisk.config import StudyConfig
 
-SCHEMA = 1
+SCHEMA = 2
 """Of both model files and checkpoints; a reader refuses another."""
 
 _SIGNAL = {"lead_order": list(LEAD_ORDER), "units": "uV", "sampling_rate_hz": SAMPLING_RATE_HZ, "num_samples": NUM_SAMPLES}
-_SHARED_SECTIONS = ("phenotype", "cohort", "split", "model", "train")
+_SHARED_SECTIONS = ("phenotype", "cohort", "split", "model", "train", "augment")
 
 
 def save_atomic(path: Path, payload: Mapping[str, Any]) -> None:
@@ -36,7 +36,10 @@ def save_atomic(path: Path, payload: Mapping[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        torch.save(dict(payload), temporary)
+        with temporary.open("wb") as file:
+            torch.save(dict(payload), file)
+            file.flush()
+            os.fsync(file.fileno())  # before the rename: a power cut must not leave the new name with half the bytes
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

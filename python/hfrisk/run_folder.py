@@ -1,7 +1,7 @@
 """The folder of one training run: who may write into it, its log, and what it says about its origin.
 
-config.toml (resolved), run.json (origin), metrics.jsonl (one object a step and an epoch), checkpoints/last.pt and best.pt, and at the end
-hf_risk_model.pth.
+config.toml (resolved), run.json (origin), metrics.jsonl (one object a step and an epoch), checkpoints/step-000000120.pt (the last few) and
+best.pt, and at the end hf_risk_model.pth.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 _WRITTEN_FIRST = {"config.toml", "run.json", "metrics.jsonl"}
+_CHECKPOINTS = "checkpoints/step-*.pt"
 _PACKAGES = ("hfrisk", "torch", "numpy", "polars", "zarr", "scikit-learn")
 
 
@@ -30,17 +31,29 @@ class RunFolder:
 
     Attributes:
         path: The folder.
-        last: Newest checkpoint, from which `--resume` continues.
         best: Checkpoint of the best validation AUROC so far.
         model: The final model.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.last = path / "checkpoints" / "last.pt"
         self.best = path / "checkpoints" / "best.pt"
         self.model = path / "hf_risk_model.pth"
         self._metrics = path / "metrics.jsonl"
+
+    @property
+    def last(self) -> Path | None:
+        """Newest checkpoint, from which `--resume` continues; None where there is none yet."""
+        return max(self.path.glob(_CHECKPOINTS), default=None)
+
+    def checkpoint(self, step: int) -> Path:
+        """Name the checkpoint after so many steps."""
+        return self.best.with_name(f"step-{step:09}.pt")
+
+    def drop_old_checkpoints(self, num_kept: int) -> None:
+        """Delete all but the newest."""
+        for path in sorted(self.path.glob(_CHECKPOINTS))[:-num_kept]:
+            path.unlink()
 
     def refuse_used(self) -> None:
         """Refuse to start a new run where another one is. One that broke before its first checkpoint is none.

@@ -1,6 +1,6 @@
 """A made-up study: a store whose positives can be told by V1, a cohort, a tabular file."""
 
-import os
+import json
 
 import numpy as np
 import polars as pl
@@ -8,39 +8,10 @@ import pytest
 import torch
 
 import hfrisk
-from hfrisk.config import ModelConfig, PathsConfig, StudyConfig, TrainConfig
-from hfrisk.errors import StoreError
-from hfrisk.model import NUM_SAMPLES
+from fake_store import FakeStore
+from hfrisk.config import ModelConfig, PathsConfig, StudyConfig, TrainConfig, dump_config
 
 NUM_ROWS = 96
-
-
-class FakeStore:
-    """Signals made from the row number: in positives V1 swings five times as wide.
-
-    Can send the process a signal, or break, at the n-th read.
-    """
-
-    def __init__(self, outcomes, folder):
-        self.outcomes = outcomes
-        self.signals_path = folder
-        self.num_reads = 0
-        self.breaks_at = None
-        self.signal_at = {}
-
-    def __len__(self):
-        return len(self.outcomes)
-
-    def read_into(self, rows, out):
-        self.num_reads += 1
-        if self.num_reads == self.breaks_at:
-            raise StoreError("the machine went down")
-        for row, signal_LT in zip(rows, out, strict=True):  # noqa: N806
-            noise = np.random.default_rng(int(row)).standard_normal((12, NUM_SAMPLES), dtype=np.float32)
-            signal_LT[:] = 100 * noise
-            signal_LT[6] *= 5 if self.outcomes[row] == 1 else 1
-        if self.num_reads in self.signal_at:
-            os.kill(os.getpid(), self.signal_at.pop(self.num_reads))
 
 
 @pytest.fixture(autouse=True)
@@ -84,3 +55,15 @@ def study(tmp_path, store):
         model=ModelConfig(width=8, num_stages=2, dropout=0.1),
         train=TrainConfig(num_epochs=2, batch_size=16, learning_rate=1e-2, device="cpu", log_every_steps=2, patience=0),
     )
+
+
+@pytest.fixture
+def on_disk(store, tmp_path):
+    """Write a study down as other processes find it; see `processes.start`."""
+    (tmp_path / "outcomes.json").write_text(json.dumps(store.outcomes.tolist()), encoding="utf-8")
+
+    def write(study):
+        (tmp_path / "study.toml").write_text(dump_config(study), encoding="utf-8")
+        return study
+
+    return write

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import signal
 
+import numpy as np
 import polars as pl
 import pytest
 import torch
@@ -11,6 +12,7 @@ import torch
 from hfrisk.checkpoint import load_payload
 from hfrisk.errors import ConfigError, DataError, StoreError
 from hfrisk.train import run
+from processes import start
 
 
 def changed(study, **sections):
@@ -76,11 +78,59 @@ def test_a_run_that_broke_without_warning_resumes_to_the_same_bits(study, store,
         assert without_clock(log_of(study, kind)) == without_clock(log_of(broken, kind))
 
 
+def everything(study):
+    """The study with all that is random, averaged or accumulated switched on, and a checkpoint after every second step."""
+    return changed(
+        study,
+        train={"ema_decay": 0.9, "accumulation_steps": 2, "pos_weight": 2.0, "checkpoint_every_minutes": 0.0},
+        augment={"time_shift_s": 0.5, "crop_s": 8.0, "amplitude": 0.2, "noise_uv": 5.0, "wander_uv": 50.0, "lead_dropout": 0.1},
+        model={"modality_dropout": 0.2},
+    )
+
+
+def test_a_run_killed_again_and_again_resumes_to_the_same_bits(study, on_disk, tmp_path):
+    study = everything(study)
+    run(study)
+    killed = on_disk(changed(study, paths={"run": tmp_path / "killed"}))
+    for at_step in np.random.default_rng(5).choice(np.arange(1, 8), 3, replace=False):
+        codes, said = start(tmp_path, "kill", at_step=at_step)
+        assert codes == [-signal.SIGKILL] or load_state(killed)["step"] > at_step, said
+    run(killed, resume=True)
+    assert same_weights(final_weights(study), final_weights(killed))
+    for kind in ("step", "epoch"):
+        assert without_clock(log_of(study, kind)) == without_clock(log_of(killed, kind))
+
+
+def load_state(study):
+    return load_payload(max((study.paths.run / "checkpoints").glob("step-*.pt")))["state"]
+
+
+def test_the_newest_checkpoints_stay_and_older_ones_go(study):
+    run(changed(study, train={"checkpoint_every_minutes": 0.0, "keep_checkpoints": 3}))
+    names = sorted(path.name for path in (study.paths.run / "checkpoints").glob("step-*.pt"))
+    assert names == ["step-000000004.pt", "step-000000006.pt", "step-000000008.pt"]
+
+
+def test_resuming_with_another_augmentation_is_refused(study):
+    run(study)
+    with pytest.raises(ConfigError, match=r"augment\.noise_uv"):
+        run(changed(study, augment={"noise_uv": 1.0}), resume=True)
+
+
+@pytest.mark.parametrize(("planted", "said"), [({"schema": 1}, "schema"), ({"lead_order": ["II", "I"]}, "lead_order")])
+def test_a_checkpoint_of_another_schema_or_lead_order_is_refused(study, planted, said):
+    run(study)
+    newest = study.paths.run / "checkpoints" / "step-000000008.pt"
+    torch.save({**torch.load(newest, weights_only=True), **planted}, newest)
+    with pytest.raises(DataError, match=said):
+        run(study, resume=True)
+
+
 def test_ctrl_c_saves_and_says_how_to_resume(study, store, capsys):
     store.signal_at = {2: signal.SIGINT}
     with pytest.raises(KeyboardInterrupt):
         run(study)
-    assert (study.paths.run / "checkpoints" / "last.pt").exists()
+    assert [path.name for path in (study.paths.run / "checkpoints").iterdir()] == ["step-000000001.pt"]
     assert "--resume" in capsys.readouterr().err
 
 

@@ -48,7 +48,9 @@ def without_clock(entries):
 def test_a_run_leaves_every_file_it_promises(study):
     run(study)
     names = {path.relative_to(study.paths.run).as_posix() for path in study.paths.run.rglob("*") if path.is_file()}
-    assert names == {"config.toml", "run.json", "metrics.jsonl", "checkpoints/last.pt", "checkpoints/best.pt", "hf_risk_model.pth"}
+    assert names == {"config.toml", "run.json", "metrics.jsonl", "checkpoints/best.pt", "hf_risk_model.pth"} | {
+        f"checkpoints/step-{step:09}.pt" for step in (4, 8)
+    }
 
 
 def test_the_resolved_settings_are_kept_and_read_back_equal(study):

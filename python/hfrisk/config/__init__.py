@@ -4,6 +4,7 @@ Paths in the file are relative to the file. `--set section.key=value` overrides 
 is a string.
 """
 
+from hfrisk.config.augment import AugmentConfig
 from hfrisk.config.cohort import CohortConfig, SplitConfig
 from hfrisk.config.covariates import CovariatesConfig
 from hfrisk.config.evaluate import EvaluateConfig
@@ -14,6 +15,7 @@ from hfrisk.config.study import StudyConfig, dump_config, load_config
 from hfrisk.config.train import TrainConfig
 
 __all__ = [
+    "AugmentConfig",
     "CohortConfig",
     "CovariatesConfig",
     "EvaluateConfig",

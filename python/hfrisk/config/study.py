@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from hfrisk.config.augment import AugmentConfig
 from hfrisk.config.cohort import CohortConfig, SplitConfig
 from hfrisk.config.covariates import CovariatesConfig
 from hfrisk.config.evaluate import EvaluateConfig
@@ -38,6 +39,7 @@ class StudyConfig:
     split: SplitConfig = field(default_factory=SplitConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
     evaluate: EvaluateConfig = field(default_factory=EvaluateConfig)
 
 

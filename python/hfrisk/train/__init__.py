@@ -1,7 +1,10 @@
 """Train a model: `python -m hfrisk.train --config study.toml [--set section.key=value ...] [--resume]`.
 
-The loop is `Trainer.fit`. Everything that it depends on is in the checkpoint (weights, optimiser, position in the stream, random state,
-best result so far), so a run that was killed and resumed ends with the same bits as one that was not, on the same machine.
+On several GPUs: `torchrun --nproc-per-node gpu -m hfrisk.train ...`.
+
+The loop is `Trainer.fit`, a step is `Stepper.step`. What a run depends on is in its checkpoint (weights and their average, optimiser,
+position in the stream, best result so far), and whatever is random is a function of (seed, step); so a run that was killed and resumed ends
+with the same bits as one that was not, on the same machine.
 
 On CUDA nothing in a step waits for the device: losses stay there and are fetched every `train.log_every_steps` steps.
 """
@@ -14,9 +17,10 @@ from typing import TYPE_CHECKING
 import torch
 
 from hfrisk.config import dump_config
-from hfrisk.errors import ConfigError
+from hfrisk.errors import ConfigError, HfriskError
 from hfrisk.run_folder import RunFolder
 from hfrisk.train.data import load_training_data
+from hfrisk.train.ranks import Ranks
 from hfrisk.train.stop import Stopped, StopRequest
 from hfrisk.train.trainer import Trainer
 
@@ -37,32 +41,58 @@ def run(config: StudyConfig, *, resume: bool = False) -> None:
         ConfigError: The run folder is in use, or a setting differs from the run that is resumed.
         DataError: The cohort, the tabular file or a checkpoint is missing or does not fit.
         StoreError: The store cannot be read.
+        HfriskError: Another process of the run has ended.
         KeyboardInterrupt: Ctrl-C; the state is saved before. On SIGTERM it is SystemExit with code 0.
     """
-    folder = RunFolder(config.paths.run)
-    if not resume:
-        folder.refuse_used()
-    torch.manual_seed(config.train.seed)
-    trainer = Trainer(config, load_training_data(config), folder)
-    display = trainer.display
-    if resume and folder.last.exists():
-        trainer.restore()
-        display.line(f"resuming after step {trainer.state.step:,} of {trainer.num_steps:,}")
-    else:
-        folder.begin(dump_config(config), trainer.origin())
-    display.line(trainer.summary())
-    with StopRequest() as stop:
+    ranks = Ranks(config.train)
+    trainer = _prepare(config, ranks, resume=resume)
+    with StopRequest(is_patient=ranks.size > 1) as stop:
         try:
-            with display:
+            with trainer.display:
                 trainer.fit(stop)
+                trainer.export(stop)
         except Stopped:
-            display.line(f"stopped after step {trainer.state.step:,}; the same command with `--resume` continues")
+            ranks.close()
+            trainer.display.line(f"stopped after step {trainer.state.step:,}; the same command with `--resume` continues")
             if stop.signal is signal.SIGINT:
                 raise KeyboardInterrupt from None
             raise SystemExit(0) from None
         except torch.cuda.OutOfMemoryError:
-            raise ConfigError(
-                f"a batch of {config.train.batch_size} does not fit into the memory of {trainer.device}", hint="lower `train.batch_size`"
+            raise ranks.named(
+                ConfigError(
+                    f"{ranks.micro_batch_size} recordings at once do not fit into the memory of {ranks.device}",
+                    hint="raise `train.accumulation_steps`, or lower `train.batch_size`",
+                )
             ) from None
-    trainer.export()
-    display.line(f"best validation AUROC {trainer.state.best_auroc:.4f} in epoch {trainer.state.best_epoch + 1}; model in {folder.model}")
+        except HfriskError as error:
+            raise ranks.named(error) from None
+        except RuntimeError as error:
+            lost = ranks.lost_peer(error)
+            if lost is None:
+                raise
+            raise lost from None
+    ranks.close()
+    state = trainer.state
+    trainer.display.line(f"best validation AUROC {state.best_auroc:.4f} in epoch {state.best_epoch + 1}; model in {trainer.folder.model}")
+
+
+def _prepare(config: StudyConfig, ranks: Ranks, *, resume: bool) -> Trainer:
+    """Check and load everything, in all processes or in none; the first one begins the run folder."""
+    folder = RunFolder(config.paths.run)
+    error = None
+    try:
+        if ranks.is_first and not resume:
+            folder.refuse_used()
+        trainer = Trainer(config, load_training_data(config, num_sharing=ranks.local_size), folder, ranks)
+        resumed = folder.last if resume else None
+        if resumed is not None:
+            trainer.restore(resumed)
+    except HfriskError as found:
+        error = found
+    ranks.agree(error)
+    if resumed is not None:
+        trainer.display.line(f"resuming after step {trainer.state.step:,} of {trainer.num_steps:,}")
+    elif ranks.is_first:
+        folder.begin(dump_config(config), trainer.origin())
+    trainer.display.line(trainer.summary())
+    return trainer

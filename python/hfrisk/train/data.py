@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 import hfrisk
+from hfrisk.batches import Examples
 from hfrisk.errors import DataError
 from hfrisk.predict import make_examples
 from hfrisk.run_folder import sha256_of
@@ -16,7 +18,6 @@ from hfrisk.tabular import FeatureStatistics, feature_names, join_tabular, read_
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from hfrisk.batches import Examples
     from hfrisk.config import StudyConfig
     from hfrisk.store import EcgStore
 
@@ -47,8 +48,18 @@ class TrainingData:
         return float(self.train.y.mean())
 
 
-def load_training_data(config: StudyConfig) -> TrainingData:
+def share_of(examples: Examples, rank: int, size: int) -> Examples:
+    """Take every `size`-th example, beginning with number `rank`."""
+    tabular = None if examples.tabular is None else examples.tabular[rank::size]
+    return Examples(examples.rows[rank::size], examples.y[rank::size], tabular)
+
+
+def load_training_data(config: StudyConfig, *, num_sharing: int = 1) -> TrainingData:
     """Read cohort.parquet and the tabular file, and open the store.
+
+    Args:
+        config: The study.
+        num_sharing: Processes that decode on this machine's cores.
 
     Raises:
         DataError: A file is missing or does not fit the others, or a split lacks one of the classes.
@@ -66,7 +77,10 @@ def load_training_data(config: StudyConfig) -> TrainingData:
     if table is not None:
         names = feature_names(table)
         statistics = FeatureStatistics.fit(join_tabular(train, table, names=names), names)
-    store = hfrisk.open(config.paths.store, num_threads=config.train.num_threads) if config.model.inputs != "tabular" else None
+    num_threads = config.train.num_threads
+    if not num_threads and num_sharing > 1:
+        num_threads = max(1, min(8, (os.cpu_count() or 1) // num_sharing))
+    store = hfrisk.open(config.paths.store, num_threads=num_threads) if config.model.inputs != "tabular" else None
     return TrainingData(
         store=store,
         train=make_examples(train, table, statistics),

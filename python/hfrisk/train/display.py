@@ -17,9 +17,9 @@ _HOUR_S = 3600
 class Display:
     """Lines and a bar over all steps of a run."""
 
-    def __init__(self, num_steps: int) -> None:
+    def __init__(self, num_steps: int, *, is_silent: bool = False) -> None:
         self._num_steps = num_steps
-        self._console = Console(stderr=True, highlight=False)
+        self._console = Console(stderr=True, highlight=False, quiet=is_silent)
         self._progress = Progress(
             TextColumn("training"),
             BarColumn(),
@@ -29,7 +29,7 @@ class Display:
             TimeRemainingColumn(),
             console=self._console,
             transient=True,
-            disable=not self._console.is_terminal,
+            disable=is_silent or not self._console.is_terminal,
         )
         self._task = self._progress.add_task("training", total=num_steps)
 

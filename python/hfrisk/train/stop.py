@@ -20,13 +20,17 @@ class Stopped(Exception):  # noqa: N818 - not an error
 class StopRequest:
     """Catch SIGTERM and Ctrl-C while the context lasts. The first one asks; a second one has its usual effect at once.
 
+    A process among several is asked by its terminal and by `torchrun`, which kills what has not ended in half a minute: there a second
+    signal means no more than the first.
+
     Signals reach the main thread only; elsewhere this does nothing.
 
     Attributes:
         signal: The signal that came, or None.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_patient: bool = False) -> None:
+        self._is_patient = is_patient
         self.signal: signal.Signals | None = None
         self._previous: dict[signal.Signals, signal._HANDLER] = {}
 
@@ -52,7 +56,8 @@ class StopRequest:
 
     def _receive(self, number: int, _frame: FrameType | None) -> None:
         self.signal = signal.Signals(number)
-        self._restore()
+        if not self._is_patient:
+            self._restore()
 
     def _restore(self) -> None:
         for name, handler in self._previous.items():

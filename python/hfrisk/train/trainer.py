@@ -1,4 +1,4 @@
-"""The loop, and the state that makes it resumable."""
+"""The loop."""
 
 from __future__ import annotations
 
@@ -6,83 +6,85 @@ import contextlib
 import dataclasses
 import math
 import time
-from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch import nn
 
 from hfrisk import metrics
 from hfrisk.batches import BatchStream, balanced_weights
-from hfrisk.checkpoint import load_payload, load_weights, model_meta, require_same_signal, save_atomic, save_model
-from hfrisk.errors import ConfigError, DataError
-from hfrisk.model import autocast, build_model, choose_device, num_parameters
+from hfrisk.checkpoint import load_payload, load_weights, model_meta, save_atomic, save_model
+from hfrisk.errors import DataError
+from hfrisk.model import build_model, num_parameters, training_flops
 from hfrisk.predict import logits_of
 from hfrisk.run_folder import describe_software
+from hfrisk.train import saving
+from hfrisk.train.compiling import compiled_if
+from hfrisk.train.data import share_of
 from hfrisk.train.display import Display
-from hfrisk.train.optimizer import build_optimizer, learning_rate_at
+from hfrisk.train.saving import State
+from hfrisk.train.stepper import Stepper
 from hfrisk.train.stop import Stopped
 from hfrisk.train.window import Window
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from numpy.typing import NDArray
 
     from hfrisk.batches import Batch
     from hfrisk.config import StudyConfig
     from hfrisk.run_folder import RunFolder
     from hfrisk.train.data import TrainingData
+    from hfrisk.train.ranks import Ranks
     from hfrisk.train.stop import StopRequest
 
 _S_PER_MINUTE = 60
-_FREE_TO_CHANGE = {"num_threads", "log_every_steps", "checkpoint_every_minutes"}
-"""Settings of `[train]` that may differ when a run is resumed: they change no bit of the result."""
-
-
-@dataclass(slots=True)
-class _State:
-    """Where the loop stands."""
-
-    epoch: int = 0
-    step: int = 0
-    epoch_is_trained: bool = False
-    """All batches of `epoch` are done, its validation is not."""
-    loss_sum: float = 0.0
-    num_seen: int = 0
-    best_auroc: float = -1.0
-    best_epoch: int = -1
-    is_finished: bool = False
 
 
 class Trainer:
-    """Model, optimiser, streams and state of one run."""
+    """Model, streams and state of one run, in one of its processes."""
 
-    def __init__(self, config: StudyConfig, data: TrainingData, folder: RunFolder) -> None:
+    def __init__(self, config: StudyConfig, data: TrainingData, folder: RunFolder, ranks: Ranks) -> None:
         self.config = config
         self.data = data
         self.folder = folder
+        self.ranks = ranks
         self.settings = config.train
-        self.device = choose_device(config.train.device)
-        num_features = 0 if data.statistics is None else data.statistics.num_encoded
-        self.model = build_model(config.model, num_features=num_features).to(self.device)
-        self.optimizer = build_optimizer(self.model, self.settings.learning_rate, self.settings.weight_decay)
         weighted = self.settings.sampler == "weighted"
         self.stream = BatchStream(
             data.store,
             data.train,
-            batch_size=self.settings.batch_size,
+            batch_size=ranks.micro_batch_size,
             seed=self.settings.seed,
             weights=balanced_weights(data.train.y) if weighted else None,
-            device=self.device,
+            device=ranks.device,
+            rank=ranks.rank,
+            world_size=ranks.size,
         )
-        self.validation = BatchStream(data.store, data.validation, batch_size=self.settings.batch_size, shuffle=False, device=self.device)
-        # Drawn in equal shares, the classes have prior odds of 1; adding the log odds of the training split undoes that.
-        self.logit_shift = math.log(data.prevalence / (1 - data.prevalence)) if weighted else 0.0
-        self.state = _State()
-        self.num_steps = self.settings.num_epochs * self.stream.num_batches
+        # Unlike the stream's own shares these lose no recording, and nobody waits for another within them.
+        self.validation = BatchStream(
+            data.store,
+            share_of(data.validation, ranks.rank, ranks.size),
+            batch_size=ranks.micro_batch_size,
+            shuffle=False,
+            device=ranks.device,
+        )
+        odds = data.prevalence / (1 - data.prevalence)
+        pos_weight = self.settings.pos_weight or 1 / odds
+        # Drawn in equal shares the classes have prior odds of 1, and a weighted positive counts as that many; this undoes both.
+        self.logit_shift = (math.log(odds) if weighted else 0.0) - math.log(pos_weight)
+        self.steps_per_epoch = math.ceil(self.stream.num_batches / self.settings.accumulation_steps)
+        self.num_steps = self.settings.num_epochs * self.steps_per_epoch
+        self.num_features = 0 if data.statistics is None else data.statistics.num_encoded
+        self.stepper = Stepper(config, ranks, num_features=self.num_features, num_steps=self.num_steps, pos_weight=pos_weight)
+        self.flops = training_flops(build_model(config.model, num_features=self.num_features), num_features=self.num_features)
+        self.state = State()
         self.elapsed_s = 0.0
         self.num_steps_here = 0  # of this process; those before a resumption ran elsewhere
-        self.display = Display(self.num_steps)
+        self.display = Display(self.num_steps, is_silent=not ranks.is_first)
         self.meta = model_meta(
             config, data.statistics, prevalence=data.prevalence, fingerprints=data.fingerprints, software=describe_software()
         )
@@ -90,6 +92,7 @@ class Trainer:
     def fit(self, stop: StopRequest) -> None:
         """Train until the last epoch or until the validation AUROC no longer rises; saves before it raises `Stopped`."""
         state = self.state
+        self.stepper.connect()
         try:
             while state.epoch < self.settings.num_epochs and not state.is_finished:
                 if not state.epoch_is_trained:
@@ -101,39 +104,33 @@ class Trainer:
             raise
 
     def _train_epoch(self, stop: StopRequest) -> None:
-        state, settings = self.state, self.settings
-        self.model.train()
-        window = Window(self.stream)
+        state, stepper = self.state, self.stepper
+        stepper.model.train()
+        window = Window(self.stream, self.ranks)
         saved_at = time.monotonic()
         with contextlib.closing(self.stream.batches(state.epoch)) as batches:
-            for batch in batches:
-                rate = learning_rate_at(state.step, peak=settings.learning_rate, num_steps=self.num_steps, warmup=settings.warmup_fraction)
-                window.add(self._step(batch, rate), len(batch.rows), rate)
+            for parts in self._grouped(batches):
+                loss = stepper.step(parts, state.step)
+                window.add(loss, sum(len(part.rows) for part in parts), stepper.learning_rate(state.step))
                 state.step += 1
-                is_due = len(window) == settings.log_every_steps
-                if is_due or stop.signal is not None:
+                must_stop = self.ranks.wants_stop(asked=stop.signal is not None)
+                is_due = len(window) == self.settings.log_every_steps
+                if is_due or must_stop:
                     self._log_window(window)
-                    window = Window(self.stream)
-                stop.check()
-                if is_due and time.monotonic() - saved_at >= _S_PER_MINUTE * settings.checkpoint_every_minutes:
+                    window = Window(self.stream, self.ranks)
+                if must_stop:
+                    raise Stopped
+                if is_due and time.monotonic() - saved_at >= _S_PER_MINUTE * self.settings.checkpoint_every_minutes:
                     self.save()
                     saved_at = time.monotonic()
         if len(window):
             self._log_window(window)
         state.epoch_is_trained = True
 
-    def _step(self, batch: Batch, learning_rate: float) -> Tensor:
-        """Move the weights by one batch; the mean loss stays on the device."""
-        for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate
-        with autocast(self.device, self.settings.precision):
-            logits = self.model(batch.x_BLT, batch.x_BF)
-        loss = nn.functional.binary_cross_entropy_with_logits(logits, batch.y)
-        loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.gradient_clip)
-        self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
-        return loss.detach()
+    def _grouped(self, batches: Iterator[Batch]) -> Iterator[list[Batch]]:
+        """Take the parts of one step together."""
+        while parts := list(islice(batches, self.settings.accumulation_steps)):
+            yield parts
 
     def _log_window(self, window: Window) -> None:
         """Fetch the losses of some steps (the one wait for the device), write and print them."""
@@ -145,7 +142,7 @@ class Trainer:
         self.elapsed_s += window.elapsed_s
         self.num_steps_here += len(window)
         entries = window.entries(epoch=state.epoch, last_step=state.step)
-        self.folder.log(*entries)
+        self._log(*entries)
         if not math.isfinite(sum(window.losses)):
             raise DataError(
                 f"the loss is no number at step {state.step:,}", hint="lower `train.learning_rate`, or look for wild tabular values"
@@ -158,9 +155,7 @@ class Trainer:
 
     def _validate(self, stop: StopRequest) -> None:
         state, y = self.state, self.data.validation.y
-        logits = (
-            logits_of(self.model, stop.watch(self.validation.batches(state.epoch)), precision=self.settings.precision) + self.logit_shift
-        )
+        logits = self._validation_logits(stop) + self.logit_shift
         entry: dict[str, Any] = {
             "kind": "epoch",
             "epoch": state.epoch,
@@ -172,11 +167,12 @@ class Trainer:
             "validation_prevalence": float(y.mean()),
         }
         is_best = entry["validation_auroc"] > state.best_auroc
-        self.folder.log(entry)
+        self._log(entry)
         self.display.epoch(entry, num_epochs=self.settings.num_epochs, is_best=is_best)
         if is_best:
             state.best_auroc, state.best_epoch = entry["validation_auroc"], state.epoch
-            save_atomic(self.folder.best, {**self.meta, "kind": "best", "model": self.model.state_dict(), "metrics": entry})
+            if self.ranks.is_first:
+                save_atomic(self.folder.best, {**self.meta, "kind": "best", "model": self.stepper.judged.state_dict(), "metrics": entry})
         elif self.settings.patience and state.epoch - state.best_epoch >= self.settings.patience:
             state.is_finished = True
             self.display.line(f"stopping early: no better validation AUROC in {self.settings.patience} epochs")
@@ -184,83 +180,66 @@ class Trainer:
         state.epoch_is_trained = False
         state.loss_sum, state.num_seen = 0.0, 0
 
-    def save(self) -> None:
-        """Write the whole state to `checkpoints/last.pt`."""
-        save_atomic(
-            self.folder.last,
-            {
-                **self.meta,
-                "kind": "last",
-                "model": self.model.state_dict(),
-                "optimizer": self.optimizer.state_dict(),
-                "stream": self.stream.state_dict(),
-                "state": dataclasses.asdict(self.state),
-                "cpu_random_state": torch.get_rng_state(),
-                "cuda_random_state": torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None,
-            },
-        )
-
-    def restore(self) -> None:
-        """Continue from `checkpoints/last.pt`.
+    def _validation_logits(self, stop: StopRequest) -> NDArray[np.float64]:
+        """Predict the validation split, each process its part; all of them get the whole.
 
         Raises:
-            ConfigError: A setting that changes the result differs.
-            DataError: The checkpoint is of other features, another cohort or another store.
+            Stopped: Some process was asked to stop.
         """
-        saved = load_payload(self.folder.last)
-        require_same_signal(saved, self.folder.last)
-        self._require_same_study(saved)
-        load_weights(self.model, saved["model"], self.folder.last)
-        self.optimizer.load_state_dict(saved["optimizer"])
-        self.stream.load_state_dict(saved["stream"])
-        self.state = _State(**saved["state"])
-        torch.set_rng_state(saved["cpu_random_state"])
-        if saved["cuda_random_state"] is not None and self.device.type == "cuda":
-            torch.cuda.set_rng_state(saved["cuda_random_state"], self.device)
-        self.folder.rewind_log(
-            lambda entry: entry["epoch"] < self.state.epoch if entry["kind"] == "epoch" else entry["step"] <= self.state.step
-        )
+        own = None
+        with contextlib.suppress(Stopped), compiled_if(is_full=self.stepper.compiled == "off"):
+            own = logits_of(self.stepper.judged, stop.watch(self.validation.batches(self.state.epoch)), precision=self.settings.precision)
+        logits = np.empty(len(self.data.validation))
+        for rank, part in enumerate(self.ranks.gather(own)):
+            if part is None:
+                raise Stopped
+            logits[rank :: self.ranks.size] = part
+        return logits
 
-    def _require_same_study(self, saved: dict[str, Any]) -> None:
-        if saved["features"] != self.meta["features"]:
-            raise DataError(
-                f"`{self.folder.last}` was trained on other tabular features than `paths.tabular` gives now",
-                hint="restore the tabular file, or start a new run with `--set paths.run=…`",
+    def _log(self, *entries: dict[str, Any]) -> None:
+        if self.ranks.is_first:
+            self.folder.log(*entries)
+
+    def save(self) -> None:
+        """Write the whole state as the newest checkpoint."""
+        if self.ranks.is_first:
+            num_kept = self.settings.keep_checkpoints
+            saving.save(self.folder, self.meta, self.stepper, self.stream, self.state, num_kept=num_kept)
+
+    def restore(self, path: Path) -> None:
+        """Continue from a checkpoint; see `saving.restore`."""
+        self.state = saving.restore(path, self.meta, self.stepper, self.stream)
+        if self.ranks.is_first:
+            self.folder.rewind_log(
+                lambda entry: entry["epoch"] < self.state.epoch if entry["kind"] == "epoch" else entry["step"] <= self.state.step
             )
-        for name, digest in self.meta["fingerprints"].items():
-            if saved["fingerprints"][name] != digest:
-                raise DataError(
-                    f"the {name} file has changed since `{self.folder.last}` was written", hint="start a new run with `--set paths.run=…`"
-                )
-        for section in ("model", "train"):
-            for key, value in self.meta["config"][section].items():
-                started = saved["config"][section].get(key)
-                if key not in _FREE_TO_CHANGE and started != value:
-                    raise ConfigError(
-                        f"`{section}.{key}` is {value!r}, and the run in `{self.folder.path}` was started with {started!r}",
-                        hint="resume with the settings of its config.toml, or start a new run with `--set paths.run=…`",
-                    )
 
-    def export(self) -> None:
+    def export(self, stop: StopRequest) -> None:
         """Write the best weights as hf_risk_model.pth, with the logits brought to the natural prevalence and calibrated on validation."""
+        self.ranks.gather(None)  # the first process may still be writing the best weights
         best = load_payload(self.folder.best)
-        load_weights(self.model, best["model"], self.folder.best)
-        logits = logits_of(self.model, self.validation.batches(0), precision=self.settings.precision) + self.logit_shift
-        fitted = metrics.fit_recalibration(self.data.validation.y, logits)
-        self.model.logit_scale.fill_(fitted.scale)
-        self.model.logit_shift.fill_(fitted.scale * self.logit_shift + fitted.shift)
+        model = self.stepper.judged
+        load_weights(model, best["model"], self.folder.best)
+        fitted = metrics.fit_recalibration(self.data.validation.y, self._validation_logits(stop) + self.logit_shift)
+        model.logit_scale.fill_(fitted.scale)
+        model.logit_shift.fill_(fitted.scale * self.logit_shift + fitted.shift)
         calibration = {**dataclasses.asdict(fitted), "prior_shift": self.logit_shift}
-        save_model(self.folder.model, self.model, {**self.meta, "calibration": calibration, "metrics": best["metrics"]})
+        if self.ranks.is_first:
+            save_model(self.folder.model, model, {**self.meta, "calibration": calibration, "metrics": best["metrics"]})
 
     def origin(self) -> dict[str, Any]:
         """Describe where the result comes from, for run.json."""
+        device = self.ranks.device
         return {
             **describe_software(),
-            "device": torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else "cpu",
+            "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
+            "num_processes": self.ranks.size,
+            "compile": self.stepper.compiled,
             "num_cpu_threads": torch.get_num_threads(),
             "seed": self.settings.seed,
             "sha256": self.data.fingerprints,
-            "num_parameters": num_parameters(self.model),
+            "num_parameters": num_parameters(self.stepper.model),
+            "training_flops_per_recording": self.flops,
             "num_train_ecgs": len(self.data.train),
             "num_validation_ecgs": len(self.data.validation),
             "prevalence": self.data.prevalence,
@@ -268,8 +247,11 @@ class Trainer:
 
     def summary(self) -> str:
         """Say in one line what is trained on what."""
-        parts = [name for name, encoder in (("ECG", self.model.ecg), ("tabular", self.model.tabular)) if encoder is not None]
+        model = self.stepper.model
+        parts = [name for name, encoder in (("ECG", model.ecg), ("tabular", model.tabular)) if encoder is not None]
+        processes = f" in {self.ranks.size} processes" if self.ranks.size > 1 else ""
         return (
-            f"{' + '.join(parts)} model, {num_parameters(self.model):,} parameters on {self.device}; train on {len(self.data.train):,} ECGs"
-            f" ({self.data.prevalence:.1%} positive), validate on {len(self.data.validation):,}"
+            f"{' + '.join(parts)} model, {num_parameters(model):,} parameters, {self.flops / 1e9:.3g} GFLOP a recording to train,"
+            f" on {self.ranks.device.type}{processes}; train on {len(self.data.train):,} ECGs ({self.data.prevalence:.1%} positive),"
+            f" validate on {len(self.data.validation):,}"
         )

@@ -14,7 +14,7 @@ BUILT   := $(VENV)/.built
 RUST    := Cargo.toml Cargo.lock $(shell find rust -name '*.rs' -o -name Cargo.toml | grep -v /target/)
 
 .DEFAULT_GOAL := help
-.PHONY: help install build demo test lint test-rust test-python bench clean
+.PHONY: help install build demo test lint test-rust test-python bench bench-gpu clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -56,6 +56,9 @@ test-python: $(BUILT) ## Run the Python tests
 
 bench: $(BUILT) ## Measure the ratios and write benches/RESULTS.md
 	$(BIN)/python benches/run.py
+
+bench-gpu: $(BUILT) ## Measure on this machine's GPU whether training waits for data
+	$(BIN)/python benches/gpu_feed.py
 
 clean: ## Remove what was built, not the virtual environment
 	rm -rf target dist $(BUILT) python/hfrisk/*.so

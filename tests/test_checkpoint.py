@@ -52,7 +52,7 @@ def test_the_previous_file_stands_until_the_new_one_is_whole(tmp_path, monkeypat
     save_atomic(path, {"schema": SCHEMA, "step": 1})
 
     def fail(_payload, target):
-        target.write_bytes(b"half")
+        target.write(b"half")
         raise OSError("disk full")
 
     monkeypatch.setattr(torch, "save", fail)

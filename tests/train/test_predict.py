@@ -8,7 +8,7 @@ import pytest
 
 from hfrisk.checkpoint import load_model
 from hfrisk.errors import ConfigError, DataError
-from hfrisk.predict import predict_logits
+from hfrisk.predict import Predictor, predict_logits
 from hfrisk.train import run
 
 
@@ -59,3 +59,21 @@ def test_a_model_that_needs_its_input_says_so(study):
     frame = pl.read_parquet(study.paths.data / "cohort.parquet")
     with pytest.raises(ConfigError, match="needs its input `ecg`"):
         predict_logits(study.paths.run / "hf_risk_model.pth", study, frame, leave_out="ecg")
+
+
+@pytest.mark.parametrize("modality_dropout", [0.0, 0.3])
+def test_without_a_tabular_file_only_a_model_trained_to_do_without_answers(study, modality_dropout):
+    study = changed(study, model={"modality_dropout": modality_dropout}, train={"num_epochs": 1})
+    run(study)
+    path = study.paths.run / "hf_risk_model.pth"
+    frame = pl.DataFrame({"row": [0, 1], "person_id": [0, 0]})
+    without = changed(study, paths={"tabular": None})
+    signals = np.zeros((2, 12, 5000), np.float32)
+    if modality_dropout:
+        assert np.isfinite(predict_logits(path, without, frame)).all()
+        assert np.isfinite(Predictor.load(path, device="cpu")(signals)).all()
+        return
+    with pytest.raises(ConfigError, match="tabular"):
+        predict_logits(path, without, frame)
+    with pytest.raises(ConfigError, match="tabular"):
+        Predictor.load(path, device="cpu")(signals)

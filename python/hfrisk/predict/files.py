@@ -69,7 +69,7 @@ def run(
         raise ConfigError(f"`{output}`: no table format `{output.suffix}`", hint="end the name in .csv or .parquet")
     predictor = Predictor.load(model, device=device)
     table = None if tabular is None else _read_table(tabular)
-    if predictor.features and table is None:
+    if predictor.features and table is None and not predictor.accepts_missing:
         raise ConfigError(
             f"the model reads {len(predictor.features)} tabular features, and no table is given", hint="name it: `--tabular T.csv`"
         )

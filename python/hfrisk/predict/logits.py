@@ -50,7 +50,7 @@ def predict_logits(
     if leave_out is not None and not model.accepts_missing:
         raise ConfigError(f"the model needs its input `{leave_out}`", hint="train with `model.modality_dropout` above 0")
     statistics = feature_statistics(meta)
-    if statistics is not None and config.paths.tabular is None:
+    if statistics is not None and config.paths.tabular is None and not model.accepts_missing:
         raise ConfigError(
             f"the model reads {len(statistics.names)} tabular features, and no tabular file is named", hint="set `paths.tabular`"
         )

@@ -70,6 +70,11 @@ class Predictor:
         return self._model.ecg is not None
 
     @property
+    def accepts_missing(self) -> bool:
+        """Whether the tabular features may be left out, because the model was trained with modality drop-out."""
+        return self._model.accepts_missing
+
+    @property
     def features(self) -> tuple[str, ...]:
         """Tabular columns the model was trained on, in order."""
         return () if self.statistics is None else self.statistics.names
@@ -123,7 +128,7 @@ class Predictor:
             DataError: A row holds no recording, or the table lacks a feature.
             ConfigError: The model needs tabular features and none are given.
         """
-        if self.statistics is not None and table is None:
+        if self.statistics is not None and table is None and not self.accepts_missing:
             raise self._no_table()
         stream = BatchStream(
             store if self.reads_ecg else None,
@@ -142,7 +147,7 @@ class Predictor:
         )
 
     def _encode(self, tabular: pl.DataFrame | Sequence[Mapping[str, float | None]] | None, num: int) -> NDArray[np.float32] | None:
-        if self.statistics is None:
+        if self.statistics is None or (tabular is None and self.accepts_missing):
             return None
         if tabular is None:
             raise self._no_table()

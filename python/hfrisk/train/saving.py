@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from hfrisk.run_folder import RunFolder
     from hfrisk.train.stepper import Stepper
 
-_FREE_TO_CHANGE = {"num_threads", "log_every_steps", "checkpoint_every_minutes", "keep_checkpoints", "residency"}
+_FREE_TO_CHANGE = {"num_threads", "log_every_steps", "checkpoint_every_minutes", "keep_checkpoints", "residency", "transport"}
 """Settings of `[train]` that may differ when a run is resumed: they change no bit of the result."""
 _NEW_RUN = "start a new run with `--set paths.run=…`"
 

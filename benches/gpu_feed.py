@@ -21,7 +21,7 @@ import numpy as np
 import torch
 
 import hfrisk
-from hfrisk.batches import Batch, BatchStream, Examples
+from hfrisk.batches import Batch, BatchStream, Examples, place_signals
 from hfrisk.config import AugmentConfig, ModelConfig, StudyConfig, TrainConfig
 from hfrisk.convert import convert
 from hfrisk.model import NUM_SAMPLES, num_parameters, training_flops
@@ -72,7 +72,7 @@ def endless(stream: BatchStream) -> itertools.chain[Batch]:
     return itertools.chain.from_iterable(stream.batches(epoch) for epoch in itertools.count())
 
 
-def measure(settings: argparse.Namespace, folder: Path, encoder: str) -> dict[str, float]:
+def measure(settings: argparse.Namespace, folder: Path, encoder: str, residency: str) -> dict[str, float]:
     """Recordings a second of each part, and the share of waiting."""
     config = StudyConfig(
         model=ModelConfig(encoder=encoder, inputs="ecg"),
@@ -85,7 +85,8 @@ def measure(settings: argparse.Namespace, folder: Path, encoder: str) -> dict[st
     # Few recordings are drawn again and again: a large set has the same cost for each batch, as long as it fits into memory.
     rows = np.resize(store.records["row"].to_numpy().astype(np.int64), settings.batch_size * max(64, settings.steps))
     examples = Examples(rows, (rows % 3 == 0).astype(np.float32), None)
-    stream = BatchStream(store, examples, batch_size=settings.batch_size, device=device)
+    signals = place_signals(store, rows, device, residency=residency)
+    stream = BatchStream(signals, examples, batch_size=settings.batch_size, device=device)
     stepper = Stepper(config, ranks, num_features=0, num_steps=10**6, pos_weight=1.0)
     stepper.model.train()
     num = settings.batch_size * settings.steps
@@ -118,7 +119,7 @@ def measure(settings: argparse.Namespace, folder: Path, encoder: str) -> dict[st
     }
 
 
-def report(settings: argparse.Namespace, rows: dict[str, dict[str, float]], device: torch.device) -> str:
+def report(settings: argparse.Namespace, rows: dict[tuple[str, str], dict[str, float]], device: torch.device) -> str:
     """The table, in Markdown."""
     is_half = settings.precision == "bfloat16" or (settings.precision == "auto" and device.type == "cuda")
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU, {torch.get_num_threads()} threads"
@@ -135,15 +136,15 @@ def report(settings: argparse.Namespace, rows: dict[str, dict[str, float]], devi
         + (f", {sheet} TFLOP/s on the data sheet." if sheet else "; no data sheet figure for this device."),
         "",
         (
-            "| network | parameters | GFLOP a recording | model alone, rec/s | loader alone | training | training / model | data wait |"
+            "| network | residency | parameters | GFLOP/rec | model alone, rec/s | loader alone | training | training / model | data wait |"
             " TFLOP/s | of measured peak |"
         ),
-        "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
+        "|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
-    for encoder, row in rows.items():
-        achieved = row["flops"] * row["train"]
+    for (encoder, residency), row in rows.items():
+        gflop, achieved = row["flops"] / 1e9, row["flops"] * row["train"]
         lines.append(
-            f"| {encoder} | {row['parameters']:,.0f} | {row['flops'] / 1e9:.3g} | {row['model']:,.0f} | {row['loader']:,.0f} |"
+            f"| {encoder} | {residency} | {row['parameters']:,.0f} | {gflop:.3g} | {row['model']:,.0f} | {row['loader']:,.0f} |"
             f" {row['train']:,.0f} | {row['share']:.3f} {verdict(met=row['share'] >= MIN_SHARE)} |"
             f" {row['data_wait']:.2%} {verdict(met=row['data_wait'] < MAX_WAIT)} | {achieved / 1e12:.3g} | {achieved / peak:.1%} |"
         )
@@ -162,6 +163,7 @@ def main(arguments: list[str] | None = None) -> str:
     parser.add_argument("--precision", default="auto", choices=("auto", "float32", "bfloat16"))
     parser.add_argument("--compile", default="auto", choices=("auto", "off", "regional", "full"))
     parser.add_argument("--encoders", nargs="+", default=["resnet", "xresnet50", "seed_cnn"] if on_gpu else ["resnet"])
+    parser.add_argument("--residencies", nargs="+", default=["stream", "ram", "gpu"] if on_gpu else ["stream", "ram"])
     parser.add_argument("--batch-size", type=int, default=256 if on_gpu else 8)
     parser.add_argument("--steps", type=int, default=50 if on_gpu else 3, help="steps a round")
     parser.add_argument("--rounds", type=int, default=7 if on_gpu else 3)
@@ -171,7 +173,10 @@ def main(arguments: list[str] | None = None) -> str:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         make_store(folder / "hospital", settings.patients)
-        rows = {encoder: measure(settings, folder / "hospital", encoder) for encoder in settings.encoders}
+        rows = {
+            (encoder, residency): measure(settings, folder / "hospital", encoder, residency)
+            for encoder, residency in itertools.product(settings.encoders, settings.residencies)
+        }
     page = report(settings, rows, Ranks(dataclasses.replace(TrainConfig(), device=settings.device)).device)
     print(page)
     return page

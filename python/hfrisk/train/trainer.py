@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from hfrisk import metrics
-from hfrisk.batches import BatchStream, balanced_weights
+from hfrisk.batches import BatchStream, balanced_weights, place_signals
 from hfrisk.checkpoint import load_payload, load_weights, model_meta, save_atomic, save_model
 from hfrisk.errors import DataError
 from hfrisk.model import build_model, num_parameters, training_flops
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from hfrisk.batches import Batch
+    from hfrisk.batches import Batch, Signals
     from hfrisk.config import StudyConfig
     from hfrisk.run_folder import RunFolder
     from hfrisk.train.data import TrainingData
@@ -54,8 +54,9 @@ class Trainer:
         self.ranks = ranks
         self.settings = config.train
         weighted = self.settings.sampler == "weighted"
+        self.signals = self._place_signals()
         self.stream = BatchStream(
-            data.store,
+            self.signals,
             data.train,
             batch_size=ranks.micro_batch_size,
             seed=self.settings.seed,
@@ -66,7 +67,7 @@ class Trainer:
         )
         # Unlike the stream's own shares these lose no recording, and nobody waits for another within them.
         self.validation = BatchStream(
-            data.store,
+            self.signals,
             share_of(data.validation, ranks.rank, ranks.size),
             batch_size=ranks.micro_batch_size,
             shuffle=False,
@@ -87,6 +88,18 @@ class Trainer:
         self.display = Display(self.num_steps, is_silent=not ranks.is_first)
         self.meta = model_meta(
             config, data.statistics, prevalence=data.prevalence, fingerprints=data.fingerprints, software=describe_software()
+        )
+
+    def _place_signals(self) -> Signals | None:
+        if self.data.store is None:
+            return None
+        return place_signals(
+            self.data.store,
+            np.concatenate([self.data.train.rows, self.data.validation.rows]),
+            self.ranks.device,
+            residency=self.settings.residency,
+            transport=self.settings.transport,
+            num_processes=self.ranks.local_size,
         )
 
     def fit(self, stop: StopRequest) -> None:
@@ -235,6 +248,7 @@ class Trainer:
             "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
             "num_processes": self.ranks.size,
             "compile": self.stepper.compiled,
+            "residency": None if self.signals is None else self.signals.residency,
             "num_cpu_threads": torch.get_num_threads(),
             "seed": self.settings.seed,
             "sha256": self.data.fingerprints,
@@ -253,5 +267,5 @@ class Trainer:
         return (
             f"{' + '.join(parts)} model, {num_parameters(model):,} parameters, {self.flops / 1e9:.3g} GFLOP a recording to train,"
             f" on {self.ranks.device.type}{processes}; train on {len(self.data.train):,} ECGs ({self.data.prevalence:.1%} positive),"
-            f" validate on {len(self.data.validation):,}"
+            f" validate on {len(self.data.validation):,}" + ("" if self.signals is None else f"; signals: {self.signals.reason}")
         )

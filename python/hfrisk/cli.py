@@ -158,12 +158,13 @@ def plot(
     row: Annotated[int | None, typer.Argument(help="Row of the store.")] = None,
     *,
     output: Annotated[Path, typer.Option("--output", "-o", help="Picture to write: .svg, .png or .pdf.")] = Path("ecg.svg"),
+    title: Annotated[str | None, typer.Option(help="Text above the paper; by default nothing says whose the ECG is.")] = None,
 ) -> None:
     """Draw twelve leads on ECG paper, 25 mm/s and 10 mm/mV."""
     with exit_on_error():
         from hfrisk import plot as module  # noqa: PLC0415
 
-        module.run(source, row, output)
+        module.run(source, row, output, title=title)
 
 
 @app.command()

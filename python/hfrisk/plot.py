@@ -96,13 +96,14 @@ def draw_ecg(
     return figure
 
 
-def run(source: Path, row: int | None, output: Path) -> None:
+def run(source: Path, row: int | None, output: Path, *, title: str | None = None) -> None:
     """Draw one recording and write it to `output`.
 
     Args:
         source: An ECG XML file, or the store that `hfrisk-convert` wrote.
         row: Row of the store; None for a file.
         output: Picture to write, .svg, .png or .pdf.
+        title: Text above the paper; without it nothing on the picture says whose it is.
 
     Raises:
         ConfigError: The picture's format is unknown, or a row is missing or given in vain.
@@ -119,7 +120,7 @@ def run(source: Path, row: int | None, output: Path) -> None:
         if row is not None:
             raise ConfigError(f"`{source}` is one recording, so row {row} means nothing", hint="leave the row out")
         signal = hfrisk.parse(source).signal
-    save(draw_ecg(signal), output)
+    save(draw_ecg(signal, title=title), output)
 
 
 def save(figure: Figure, output: Path) -> None:

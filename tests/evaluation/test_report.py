@@ -74,7 +74,7 @@ def test_all_figures_are_there(page):
 def test_no_ecg_is_on_the_page_unless_asked_for(page, page_with_cases):
     assert "ecg-paper)" not in page.partition("</style>")[2]
     assert "Example ECGs" not in page
-    assert len(html.fromstring(page_with_cases).xpath("//figure[@class='ecg']//svg")) == 2
+    assert len(html.fromstring(page_with_cases).xpath("//figure[@class='ecg']//svg")) == 3
 
 
 def test_no_person_id_and_no_file_name_is_on_the_page(page):
@@ -82,9 +82,9 @@ def test_no_person_id_and_no_file_name_is_on_the_page(page):
     assert not re.search(r"\b90000\d{3}\b", page)
 
 
-def test_the_highest_risk_comes_first_and_the_lowest_last(page_with_cases):
+def test_the_highest_risk_comes_first_and_the_most_uncertain_last(page_with_cases):
     captions = html.fromstring(page_with_cases).xpath("//figure[@class='ecg']/figcaption/b/text()")
-    assert [caption.split()[0] for caption in captions] == ["Highest", "Lowest"]
+    assert [caption.split()[0] for caption in captions] == ["Highest", "Lowest", "Most"]
 
 
 def test_the_attrition_table_is_shown_and_its_text_is_escaped(page):

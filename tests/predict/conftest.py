@@ -29,9 +29,9 @@ def statistics():
 def make_model(tmp_path, statistics):
     """Save a model that reads `inputs` and give its path."""
 
-    def make(inputs="ecg", *, encoder="resnet", logit_shift=0.0):
+    def make(inputs="ecg", *, encoder="resnet", logit_shift=0.0, modality_dropout=0.0):
         torch.manual_seed(7)
-        config = ModelConfig(encoder=encoder, inputs=inputs, width=8, num_stages=2)
+        config = ModelConfig(encoder=encoder, inputs=inputs, width=8, num_stages=2, modality_dropout=modality_dropout)
         used = None if inputs == "ecg" else statistics
         model = build_model(config, num_features=0 if used is None else used.num_encoded)
         for module in model.modules():

@@ -51,6 +51,14 @@ def test_a_model_with_features_says_which_it_wants(make_model, signals):
         hfrisk.Predictor.load(make_model("both"))(signals)
 
 
+def test_a_model_trained_with_modality_dropout_does_without_the_table(make_model, signals):
+    path = make_model("both", modality_dropout=0.2)
+    network, _ = load_model(path)
+    with torch.inference_mode():
+        expected = torch.sigmoid(network(torch.from_numpy(signals), None)).numpy()
+    assert hfrisk.Predictor.load(path)(signals) == pytest.approx(expected, rel=1e-5)
+
+
 def test_a_table_without_a_feature_is_refused(make_model, signals):
     with pytest.raises(DataError, match="lacks `diabetes`"):
         hfrisk.Predictor.load(make_model("both"))(signals, tabular=pl.DataFrame({"age": [1.0, 2.0, 3.0, 4.0]}))

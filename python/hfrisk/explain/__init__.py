@@ -5,8 +5,8 @@ ECGs, with the parts that raised and lowered the risk, into RUN/cases.
 """
 
 from hfrisk.explain.attribution import attributions
-from hfrisk.explain.cases import choose_cases
+from hfrisk.explain.cases import KINDS, choose_cases
 from hfrisk.explain.importance import permutation_importance
-from hfrisk.explain.run import run, show
+from hfrisk.explain.run import explain_cases, run, show
 
-__all__ = ["attributions", "choose_cases", "permutation_importance", "run", "show"]
+__all__ = ["KINDS", "attributions", "choose_cases", "explain_cases", "permutation_importance", "run", "show"]

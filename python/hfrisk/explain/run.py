@@ -26,6 +26,9 @@ from hfrisk.tabular import read_tabular
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from hfrisk.config import StudyConfig
     from hfrisk.model import CombinedModel
     from hfrisk.tabular import FeatureStatistics
@@ -98,12 +101,36 @@ def _importances(model: CombinedModel, config: StudyConfig, predictions: pl.Data
     return permutation_importance(model, stream.batches(0), predictions["person_id"].to_numpy(), statistics, seed=config.evaluate.seed)
 
 
+def explain_cases(run_folder: Path, cases: pl.DataFrame, signal_uv: NDArray[np.float32]) -> NDArray[np.float32] | None:
+    """Share the logits of some test ECGs out among their samples.
+
+    Args:
+        run_folder: Folder of a trained run.
+        cases: `row` and `person_id`, as in predictions.parquet.
+        signal_uv: Their signals in µV, (N, 12, 5000).
+
+    Returns:
+        As `attributions`; None where there is no model that reads the ECG.
+    """
+    if not (run_folder / MODEL_FILE).is_file():
+        return None
+    config = load_run_config(run_folder)
+    model, meta = load_model(run_folder / MODEL_FILE)
+    return None if model.ecg is None else _attributions(model, config, cases, signal_uv, feature_statistics(meta))
+
+
+def _attributions(
+    model: CombinedModel, config: StudyConfig, cases: pl.DataFrame, signal_uv: NDArray[np.float32], statistics: FeatureStatistics | None
+) -> NDArray[np.float32]:
+    examples = make_examples(cases, None if statistics is None else _table(config), statistics)
+    return attributions(model.to(choose_device(config.train.device)), signal_uv, examples.tabular)
+
+
 def _write_cases(
     folder: Path, model: CombinedModel, config: StudyConfig, cases: pl.DataFrame, statistics: FeatureStatistics | None
 ) -> None:
     signal_uv = hfrisk.open(config.paths.store).read(cases["row"].to_numpy())
-    examples = make_examples(cases, None if statistics is None else _table(config), statistics)
-    shared = attributions(model, signal_uv, examples.tabular)
+    shared = _attributions(model, config, cases, signal_uv, statistics)
     with Outputs(folder) as outputs:
         draw_cases(cases, signal_uv, shared, outputs)
     for stale in {path.name for path in folder.glob("*.svg")} - {f"{case}.svg" for case in cases["case"]}:

@@ -68,12 +68,9 @@ def run(
     if output.suffix not in {".csv", ".parquet"}:
         raise ConfigError(f"`{output}`: no table format `{output.suffix}`", hint="end the name in .csv or .parquet")
     predictor = Predictor.load(model, device=device)
-    table = None if tabular is None else _read_table(tabular)
-    if predictor.features and table is None and not predictor.accepts_missing:
-        raise ConfigError(
-            f"the model reads {len(predictor.features)} tabular features, and no table is given", hint="name it: `--tabular T.csv`"
-        )
-    if table is not None and "person_id" in table.columns and registry is None:
+    table = None if tabular is None else read_tabular(tabular)
+    predictor.require_table(table)
+    if table is not None and not {"row", "ecg_file"} & set(table.columns) and registry is None:
         raise ConfigError(
             f"`{tabular}` is by person, and nothing says whose the ECGs are",
             hint="name the metadata files with `--registry FOLDER`, or give a table with a column `ecg_file`",
@@ -98,42 +95,19 @@ def _predict(predictor: Predictor, store: EcgStore, table: pl.DataFrame | None, 
         records = records.with_columns(person_id=pl.lit(None, dtype=pl.String))
     else:
         records = records.join(owners.select("ecg_file", "person_id"), on="ecg_file", how="left", maintain_order="left", validate="m:1")
-    frame, by_person = _with_keys(records, table)
+    frame = records.select("row", "ecg_file", "person_id")
     named = pl.concat_list(pl.when(pl.col(name)).then(pl.lit(name)) for name in FLAGS).list.drop_nulls().list.join(" ")
     predicted = records.select(
         "source",
         "ecg_file",
         pl.col("person_id").cast(pl.String),
         "acquired_at",
-        pl.Series("risk", predictor.of_store(store, frame, by_person)),
+        pl.Series("risk", predictor.of_store(store, frame, table)),
         flags=named,
         rejection=pl.lit(None, dtype=pl.String),
     )
     rejected = read_rejected(store.path).select("source", "ecg_file", rejection="kind")
     return pl.concat([predicted, rejected], how="diagonal").select(COLUMNS).sort("source", maintain_order=True)
-
-
-def _read_table(path: Path) -> pl.DataFrame:
-    """A table keyed by person, or by ECG file, in which case the file's name stands where the person's would."""
-    try:
-        names = pl.read_csv(path, n_rows=0).columns
-    except (FileNotFoundError, pl.exceptions.PolarsError, OSError):
-        names = []  # read_tabular says what is wrong
-    if "person_id" in names or "ecg_file" not in names:
-        return read_tabular(path)
-    table = pl.read_csv(path, infer_schema_length=None, null_values=["", "NA", "NaN", "nan", "NULL", "null"])
-    if table["ecg_file"].is_duplicated().any():
-        raise DataError(f"`{path}` names an ECG file more than once", hint="one row a file is expected")
-    return table
-
-
-def _with_keys(records: pl.DataFrame, table: pl.DataFrame | None) -> tuple[pl.DataFrame, pl.DataFrame | None]:
-    """Rows and the key by which their features are found."""
-    if table is None:
-        return records.select("row", "person_id"), None
-    if "person_id" not in table.columns:
-        return records.select("row", person_id="ecg_file"), table.rename({"ecg_file": "person_id"})
-    return records.select("row", "person_id"), table
 
 
 @contextlib.contextmanager

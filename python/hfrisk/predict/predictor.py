@@ -90,7 +90,8 @@ class Predictor:
         Args:
             recordings: Parsed recordings, paths or bytes of ECG XML; or signals in µV, float32 (N, 12, 5000) at 500 Hz, leads in the
                 store's order.
-            tabular: A row for each recording with the columns of `features`; null is missing. More columns are ignored.
+            tabular: A row for each recording with the columns of `features`; null is missing. More columns are ignored. A model that was
+                trained with modality drop-out does without.
 
         Returns:
             Risks, float64 (N,).
@@ -118,8 +119,8 @@ class Predictor:
 
         Args:
             store: The store.
-            frame: `row` and `person_id`, one line a recording.
-            table: Tabular features by `person_id`, as `hfrisk.tabular.read_tabular` gives them.
+            frame: `row`, `ecg_file` and `person_id`, one line a recording.
+            table: Tabular features, as `hfrisk.tabular.read_tabular` gives them.
 
         Returns:
             Risks in the order of the frame, float64 (N,).
@@ -128,8 +129,7 @@ class Predictor:
             DataError: A row holds no recording, or the table lacks a feature.
             ConfigError: The model needs tabular features and none are given.
         """
-        if self.statistics is not None and table is None and not self.accepts_missing:
-            raise self._no_table()
+        self.require_table(table)
         stream = BatchStream(
             store if self.reads_ecg else None,
             make_examples(frame, table, self.statistics),
@@ -139,18 +139,24 @@ class Predictor:
         )
         return sigmoid(logits_of(self._model, stream.batches(0)))
 
-    def _no_table(self) -> ConfigError:
+    def require_table(self, table: object) -> None:
+        """Refuse to go on without tabular features where the model needs them; one trained with modality drop-out does not.
+
+        Raises:
+            ConfigError: It needs them and `table` is None.
+        """
+        if self.statistics is None or table is not None or self.accepts_missing:
+            return
         count = len(self.features)
         shown = ", ".join(self.features[:_NUM_NAMED]) + (", ..." if count > _NUM_NAMED else "")
-        return ConfigError(
-            f"the model reads {count} tabular features ({shown}), and none are given", hint="give a table: `--tabular T.csv`"
-        )
+        raise ConfigError(f"the model reads {count} tabular features ({shown}), and none are given", hint="give a table: `--tabular T.csv`")
 
     def _encode(self, tabular: pl.DataFrame | Sequence[Mapping[str, float | None]] | None, num: int) -> NDArray[np.float32] | None:
-        if self.statistics is None or (tabular is None and self.accepts_missing):
+        if self.statistics is None:
             return None
+        self.require_table(tabular)
         if tabular is None:
-            raise self._no_table()
+            return None
         table = tabular if isinstance(tabular, pl.DataFrame) else pl.DataFrame(list(tabular), infer_schema_length=None)
         if table.height != num:
             raise DataError(f"{num} recordings and {table.height} rows of tabular features", hint="give one row a recording")

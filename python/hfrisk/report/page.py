@@ -54,8 +54,8 @@ def run(run_folder: Path, *, with_cases: bool = False) -> Path:
 
     Args:
         run_folder: Folder of an evaluated run.
-        with_cases: Draw the ECGs with the highest and the lowest risk of the test split. They are patient data, though nothing on
-            them names a person; without them the page holds aggregates only.
+        with_cases: Draw the ECGs with the highest, the lowest and the most uncertain risk of the test split, coloured by what moved the
+            risk. They are patient data, though nothing on them names a person; without them the page holds aggregates only.
 
     Returns:
         Path of the page.
@@ -65,18 +65,19 @@ def run(run_folder: Path, *, with_cases: bool = False) -> Path:
     """
     config = load_run_config(run_folder)
     report = _read_report(run_folder / "report.json")
-    page = render(report, cases=list(_cases(run_folder, config)) if with_cases else [])
+    page = render(report, cases=list(_cases(run_folder, config)) if with_cases else [], importance=_read_importance(run_folder))
     with Outputs(run_folder) as outputs:
         outputs.path("report.html").write_text(page, encoding="utf-8")
     return run_folder / "report.html"
 
 
-def render(report: dict[str, Any], *, cases: list[dict[str, Any]]) -> str:
+def render(report: dict[str, Any], *, cases: list[dict[str, Any]], importance: list[dict[str, Any]] | None = None) -> str:
     """Lay out the page.
 
     Args:
         report: What report.json holds.
-        cases: Pictures of single ECGs: `svg`, `rank`, `risk` and `y`.
+        cases: Pictures of single ECGs: `svg`, `rank`, `risk`, `y` and `is_explained`.
+        importance: What each tabular feature is worth, as explain.json has it; None where `hfrisk explain` was not run.
     """
     environment = Environment(
         loader=PackageLoader("hfrisk", "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
@@ -105,6 +106,7 @@ def render(report: dict[str, Any], *, cases: list[dict[str, Any]]) -> str:
         checklist=checklist(report),
         table_one=[(section, list(rows)) for section, rows in itertools.groupby(report["table_one"], key=operator.itemgetter("section"))],
         cases=cases,
+        importance=importance or [],
         provenance=dict(_flat(report["run"])),
     )
 
@@ -124,22 +126,27 @@ def _read_report(path: Path) -> dict[str, Any]:
     return report
 
 
+def _read_importance(run_folder: Path) -> list[dict[str, Any]]:
+    path = run_folder / "explain.json"
+    features: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["features"] if path.is_file() else []
+    return features
+
+
 def _cases(run_folder: Path, config: StudyConfig) -> Iterator[dict[str, Any]]:
-    """Draw the test ECGs with the highest and the lowest risk, half of each, the highest first."""
+    """Draw the test ECGs with the highest, the lowest and the most uncertain risk, and what moved each."""
+    from hfrisk import explain  # noqa: PLC0415 - needs torch, which a page without cases does not
+
     path = run_folder / "predictions.parquet"
     if not path.is_file():
         raise DataError(f"no predictions at `{path}`", hint=f"`hfrisk evaluate {run_folder}` writes them")
-    ranked = pl.read_parquet(path).filter(pl.col("split") == "test").sort("risk", "row", descending=[True, False])
-    num_lowest = min(config.evaluate.num_example_ecgs, ranked.height) // 2
-    num_highest = min(config.evaluate.num_example_ecgs, ranked.height) - num_lowest
-    chosen = [("highest", case) for case in ranked.head(num_highest).to_dicts()]
-    chosen += [("lowest", case) for case in ranked.tail(num_lowest).to_dicts()]
-    if not chosen:
-        return
-    signals = hfrisk.open(config.paths.store).read([case["row"] for _, case in chosen])
-    for number, ((rank, case), signal) in enumerate(zip(chosen, signals, strict=True), start=1):
-        label = f"Twelve-lead ECG with the {rank} predicted risk"
-        yield {"rank": rank, "risk": case["risk"], "y": case["y"], "svg": inline(draw_ecg(signal), name=f"ecg-{number}", label=label)}
+    chosen = explain.choose_cases(pl.read_parquet(path).filter(pl.col("split") == "test"), max(1, config.evaluate.num_example_ecgs // 2))
+    signals = hfrisk.open(config.paths.store).read(chosen["row"].to_numpy())
+    shared = explain.explain_cases(run_folder, chosen, signals)
+    for number, case in enumerate(chosen.iter_rows(named=True)):
+        rank = explain.KINDS[case["case"].partition("-")[0]]
+        figure = draw_ecg(signals[number], attribution=None if shared is None else shared[number])
+        picture = inline(figure, name=f"ecg-{number + 1}", label=f"Twelve-lead ECG: {rank}")
+        yield {"rank": rank, "risk": case["risk"], "y": case["y"], "svg": picture, "is_explained": shared is not None}
 
 
 def _metrics(test: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], dict[str, Any] | None, str]]:

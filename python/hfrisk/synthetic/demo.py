@@ -47,7 +47,8 @@ def run(out: Path, num_patients: int, seed: int) -> None:
             ("hfrisk", "hfrisk.cli", "cohort", "--config", "study.toml"),
             ("python -m hfrisk.train", "hfrisk.train", "--config", "study.toml"),
             ("hfrisk", "hfrisk.cli", "evaluate", "run"),
-            ("hfrisk", "hfrisk.cli", "report", "run"),
+            ("hfrisk", "hfrisk.cli", "explain", "run"),
+            ("hfrisk", "hfrisk.cli", "report", "run", "--with-cases"),
         ):
             command = shlex.join(arguments)
             _echo(console, f"{shown} {command}")

@@ -104,6 +104,7 @@ def write_run(
     (run / "hf_risk_model.pth").write_bytes(b"stand-in")
     stand_in = ModuleType("hfrisk.predict")
     stand_in.predict_logits = lambda _model, _config, frame: logit_of(z[frame["row"].to_numpy()])
+    stand_in.make_examples = None  # of no use without a model
     stand_in.recalibration_of = lambda _model: metrics.Recalibration("platt", 0.8, -0.3)
     monkeypatch.setitem(sys.modules, "hfrisk.predict", stand_in)
     store = SimpleNamespace(read=lambda rows: np.stack([beats(row) for row in rows]))

@@ -110,3 +110,10 @@ def test_a_checkpoint_is_no_model(tmp_path):
     save_atomic(tmp_path / "last.pt", model_meta(STUDY, None))
     with pytest.raises(DataError, match="not a model file"):
         load_model(tmp_path / "last.pt")
+
+
+@pytest.mark.parametrize("content", [b"not a model", b"", b"\x80\x02.", b"PK\x03\x04 cut", b"(lp0\n" * 9])
+def test_whatever_is_no_model_is_refused_in_one_sentence(tmp_path, content):
+    (tmp_path / "m.pth").write_bytes(content)
+    with pytest.raises(DataError, match="is damaged, or no file of hfrisk"):
+        load_model(tmp_path / "m.pth")

@@ -55,7 +55,7 @@ def load_payload(path: Path) -> dict[str, Any]:
         payload = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise DataError(f"no model or checkpoint at `{path}`", hint="train first: `python -m hfrisk.train --config study.toml`") from None
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
+    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, LookupError, ValueError, TypeError, AttributeError) as error:
         raise DataError(f"`{path}` is damaged, or no file of hfrisk", hint="train again, or take the other checkpoint") from error
     if not isinstance(payload, dict) or "schema" not in payload:
         raise DataError(f"`{path}` is no file of hfrisk: it holds no `schema`")

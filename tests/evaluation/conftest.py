@@ -12,7 +12,7 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 import hfrisk
-from hfrisk import evaluate, metrics, report
+from hfrisk import evaluate, explain, metrics, report
 from hfrisk.config import EvaluateConfig, PathsConfig, StudyConfig, dump_config
 from hfrisk.records import RECORDS_SCHEMA
 
@@ -104,9 +104,9 @@ def write_run(
     (run / "hf_risk_model.pth").write_bytes(b"stand-in")
     stand_in = ModuleType("hfrisk.predict")
     stand_in.predict_logits = lambda _model, _config, frame: logit_of(z[frame["row"].to_numpy()])
-    stand_in.make_examples = None  # of no use without a model
     stand_in.recalibration_of = lambda _model: metrics.Recalibration("platt", 0.8, -0.3)
     monkeypatch.setitem(sys.modules, "hfrisk.predict", stand_in)
+    monkeypatch.setattr(explain, "explain_cases", lambda _folder, _cases, _signals: None)
     store = SimpleNamespace(read=lambda rows: np.stack([beats(row) for row in rows]))
     monkeypatch.setitem(vars(hfrisk), "open", lambda _path: store)
     return run

@@ -132,6 +132,7 @@ def test_the_columns_and_types_are_those_that_training_reads():
         "time_to_event_days": pl.Int32,
         "event_observed": pl.Boolean,
         "split": pl.String,
+        "payload_hash": pl.UInt64,
     }
 
 
@@ -263,3 +264,77 @@ def test_attrition_ends_with_what_is_labelled(settings):
     built = cohort.build(**tables(ecgs, [(1, INDEX), (2, None)]), config=study(**settings))
     labelled = built.frame.drop_nulls("y")
     assert built.attrition.select("num_ecgs", "num_persons").rows()[-1] == (labelled.height, labelled["person_id"].n_unique())
+
+
+HOLDOUT = [("early.xml", 1, D(2018, 1, 1), 1), ("late.xml", 1, D(2020, 1, 1), 2), ("other.xml", 2, D(2018, 1, 1), 3)]
+
+
+@pytest.mark.parametrize(
+    "split",
+    [
+        {"method": "temporal", "test_from": "2020-01-01"},
+        {"method": "group", "column": "device", "test_values": ("late.xml", "pos.xml", "neg.xml")},
+        {"method": "group", "column": "dept_nm", "test_values": ("late.xml", "pos.xml", "neg.xml")},
+    ],
+)
+def test_a_held_out_person_is_tested_on_held_out_ecgs_alone(split):
+    data = tables([*HOLDOUT, ("sick.xml", 3, D(2018, 1, 1), 4)], [(3, D(2017, 1, 1))], (1, 2))
+    data["records"] = data["records"].with_columns(device="ecg_file")
+    data["registry"] = data["registry"].with_columns(dept_nm="ecg_file")
+    built = cohort.build(**data, config=study(split=SplitConfig(validation_fraction=0.0, **split)))
+    assert built.frame.select("reason", "split").rows()[:3] == [
+        ("person_in_holdout", "test"),
+        ("no_hf_record", "test"),
+        ("no_hf_record", "train"),
+    ]
+    assert built.attrition.filter(pl.col("reason") == "person_in_holdout")["removed_ecgs"].item() == 1
+
+
+@pytest.mark.parametrize(("column", "values", "complaint"), [("cart", ("A",), "neither"), ("device", ("a",), "no recording has 'a'")])
+def test_a_hold_out_that_holds_nothing_is_an_error(column, values, complaint):
+    data = tables(HOLDOUT, [], (1, 2))
+    data["records"] = data["records"].with_columns(device=pl.lit("A"))
+    with pytest.raises(DataError, match=complaint):
+        cohort.build(**data, config=study(split=SplitConfig(method="group", column=column, test_values=values)))
+
+
+def test_the_last_ecg_before_the_event_is_kept():
+    ecgs = [("a.xml", 1, INDEX, 1), ("b.xml", 1, D(2020, 7, 1), 2), ("c.xml", 1, D(2020, 8, 1), 3)]
+    reasons = [reason for _, reason in verdict(ecgs, [(1, D(2020, 8, 1))], mode="ever", one_ecg_per_person="last_before_event")]
+    assert reasons == ["not_last_ecg_before_event", "hf_at_any_time", "not_last_ecg_before_event"]
+
+
+def test_a_drawn_ecg_stays_when_others_come():
+    ecgs = [(f"{n}.xml", 1, INDEX, 1000 + n) for n in range(8)]
+    few, many = (verdict(ecgs[:n], [], one_ecg_per_person="random") for n in (5, 8))
+    drawn = [[y is not None for y, _ in found] for found in (few, many)]
+    assert sum(drawn[0]) == sum(drawn[1]) == 1
+    assert drawn[1].index(True) == drawn[0].index(True) or drawn[1].index(True) >= 5
+
+
+def test_another_seed_draws_another_ecg():
+    ecgs = [(f"{n}.xml", 1, INDEX, 1000 + n) for n in range(8)]
+    drawn = {
+        tuple(y is not None for y, _ in verdict(ecgs, [], one_ecg_per_person="random", random_seed=seed)).index(True) for seed in range(5)
+    }
+    assert len(drawn) > 1
+
+
+def test_incident_labels_need_only_what_the_files_hold():
+    data = tables([("a.xml", 1, INDEX, 1), ("b.xml", 2, INDEX, 2)], [(1, D(2020, 9, 1)), (901, D(2020, 6, 1))], (1, 2))
+    data["conditions"] = data["conditions"].filter(pl.col("condition_start_date") > D(2019, 1, 1))
+    spans = {"observation_start": pl.lit(D(2010, 1, 1)), "observation_end": pl.lit(D(2030, 1, 1))}
+    data["persons"] = data["persons"].with_columns(**spans)
+    built = cohort.build(**data, config=study(mode="incident"))
+    assert built.frame.select("y", "reason").rows() == [(1, "hf_in_window"), (0, "no_hf_record"), (1, "hf_in_window"), (0, "no_hf_record")]
+
+
+@pytest.mark.parametrize("mode", ["incident", "diagnostic"])
+def test_attrition_of_timed_modes_lists_every_rule_in_force(mode):
+    data = tables([("a.xml", 1, INDEX, 1)], [(1, AFTER), (901, D(2020, 1, 9 if mode == "diagnostic" else 31) + dt.timedelta(9))], (1,))
+    data["conditions"] = data["conditions"].filter(pl.col("condition_start_date") > D(2019, 1, 1))
+    spans = {"observation_start": pl.lit(D(2010, 1, 1)), "observation_end": pl.lit(D(2030, 1, 1))}
+    data["persons"] = data["persons"].with_columns(**spans)
+    rules = set(cohort.build(**data, config=study(mode=mode)).attrition["reason"])
+    assert rules >= {"insufficient_history", "prior_outcome", "died", "censored"}
+    assert ("event_in_blanking" in rules) == (mode == "incident")

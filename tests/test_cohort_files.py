@@ -3,6 +3,7 @@
 import datetime as dt
 import hashlib
 import json
+import re
 import shutil
 
 import polars as pl
@@ -12,7 +13,7 @@ from hfrisk import cohort
 from hfrisk.config import PathsConfig, SplitConfig, StudyConfig
 from hfrisk.errors import DataError
 
-FILES = ["attrition.csv", "cohort.json", "cohort.parquet", "labels.csv", "labels_with_hf.csv", "split.csv"]
+FILES = ["attrition.csv", "cohort.json", "cohort.parquet", "labels.csv", "labels_with_hf.csv", "split.csv", "split.json"]
 NUM_PERSONS = 60
 
 
@@ -42,7 +43,9 @@ def hospital(tmp_path):
 
 
 def outputs(study) -> dict[str, bytes]:
-    return {name: (study.paths.data / name).read_bytes() for name in FILES}
+    """The bytes of every file, but for the one line that tells the time."""
+    read = {name: (study.paths.data / name).read_bytes() for name in FILES}
+    return read | {"cohort.json": re.sub(rb'"created_at": "[^"]+"', b"", read["cohort.json"], count=1)}
 
 
 def test_every_file_is_written_and_none_is_left_half(hospital, capsys):
@@ -114,3 +117,37 @@ def test_a_failure_leaves_what_was_there(hospital):
         cohort.run(StudyConfig(paths=hospital.paths, split=SplitConfig(test_fraction=0.0001)))
     assert outputs(hospital) == before
     assert not [path for path in hospital.paths.data.iterdir() if path.name.endswith(".tmp")]
+
+
+def test_the_provenance_holds_the_concepts_and_the_queries(hospital):
+    (hospital.paths.data / "concept_set.json").write_text('{"concept_ids": [316139], "sha256": "ab"}')
+    (hospital.paths.data / "labels_provenance.json").write_text('{"server": "16.2", "queries": [{"sql": "SELECT 1", "num_rows": 3}]}')
+    cohort.run(hospital)
+    told = json.loads((hospital.paths.data / "cohort.json").read_text())
+    assert told["concept_set"] == {"concept_ids": [316139], "sha256": "ab"}
+    assert told["database"]["queries"] == [{"sql": "SELECT 1", "num_rows": 3}]
+    assert told["hfrisk"]
+    assert told["created_at"].endswith("+00:00")
+
+
+def test_persons_of_an_old_split_stay_when_data_grow(hospital):
+    cohort.run(hospital)
+    old = pl.read_csv(hospital.paths.data / "split.csv")
+    given = hospital.paths.data.parent / "old.parquet"
+    old.filter(pl.col("person_id") % 2 == 0).with_columns(split=pl.lit("test")).write_parquet(given)
+    with pytest.raises(DataError, match="leaves out 30 of the 60 persons") as error:
+        cohort.run(StudyConfig(paths=hospital.paths, split=SplitConfig(file=given)))
+    assert "new_persons" in error.value.hint
+    cohort.run(StudyConfig(paths=hospital.paths, split=SplitConfig(file=given, new_persons="assign")))
+    grown = pl.read_csv(hospital.paths.data / "split.csv")
+    assert set(grown.filter(pl.col("person_id") % 2 == 0)["split"]) == {"test"}
+    assert grown.filter(pl.col("person_id") % 2 == 1).equals(old.filter(pl.col("person_id") % 2 == 1))
+
+
+def test_a_cohort_with_a_signal_in_two_splits_is_refused_when_read(hospital):
+    cohort.run(hospital)
+    path = hospital.paths.data / "cohort.parquet"
+    cohort.read_cohort(path)
+    pl.read_parquet(path).with_columns(payload_hash=pl.lit(5, dtype=pl.UInt64)).write_parquet(path)
+    with pytest.raises(DataError, match="1 signals are in two splits"):
+        cohort.read_cohort(path)

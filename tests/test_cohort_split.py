@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from hfrisk.cohort.split import assign_splits, check_classes, check_disjoint
 from hfrisk.config import SplitConfig
-from hfrisk.errors import DataError
+from hfrisk.errors import ConfigError, DataError
 
 PERSONS = st.lists(st.integers(-(2**62), 2**62), min_size=1, unique=True)
 
@@ -91,7 +91,7 @@ def test_a_given_file_decides_and_val_is_validation(tmp_path):
         ("person_id,split\n1,train\n2,test\n2,train\n", "puts 1 persons into two splits"),
         ("person_id,split\n1,train\n2,holdout\n", "1 rows name a split that is none"),
         ("person,split\n1,train\n", "no column `person_id`"),
-        ("", "is not a CSV table"),
+        ("", "is not a table"),
     ],
 )
 def test_a_given_file_that_cannot_be_used_is_one_sentence(tmp_path, text, complaint):
@@ -130,3 +130,66 @@ def test_an_unlabelled_ecg_is_no_class():
 def test_a_split_that_the_study_does_without_is_not_missed():
     frame = pl.DataFrame({"split": ["train", "train", "test", "test"], "y": [0, 1, 0, 1]})
     check_classes(frame, SplitConfig(validation_fraction=0.0))
+
+
+def persons(num, positive=(), held_out=()):
+    ids = list(range(num))
+    return pl.DataFrame({"person_id": ids, "is_positive": [i in positive for i in ids], "is_held_out": [i in held_out for i in ids]})
+
+
+def test_strata_give_every_split_its_share_of_positives():
+    few = set(range(0, 200, 10))
+    frame = persons(200, few)
+    found = assign_splits(frame, SplitConfig(stratify=True)).join(frame, on="person_id")
+    assert dict(found.filter("is_positive")["split"].value_counts().iter_rows()) == {"train": 14, "validation": 2, "test": 4}
+    assert dict(found.filter(~pl.col("is_positive"))["split"].value_counts().iter_rows()) == {"train": 126, "validation": 18, "test": 36}
+
+
+@pytest.mark.parametrize("stratify", [False, True])
+def test_every_person_is_tested_in_exactly_one_fold(stratify):
+    frame = persons(100, set(range(0, 100, 5)))
+    tested = [
+        set(assign_splits(frame, SplitConfig(method="k_fold", fold=fold, stratify=stratify)).filter(pl.col("split") == "test")["person_id"])
+        for fold in range(5)
+    ]
+    assert set().union(*tested) == set(range(100))
+    assert sum(len(fold) for fold in tested) == 100
+
+
+def test_the_validation_fold_is_the_test_fold_of_the_next_run():
+    folds = [assign_splits(persons(100), SplitConfig(method="k_fold", fold=fold)) for fold in (0, 1)]
+    validated = folds[0].filter(pl.col("split") == "validation")["person_id"]
+    assert validated.equals(folds[1].filter(pl.col("split") == "test")["person_id"])
+
+
+def test_a_fold_stays_when_persons_come():
+    small, large = (assign_splits(persons(n), SplitConfig(method="k_fold")) for n in (50, 500))
+    assert large.filter(pl.col("person_id") < 50).equals(small)
+
+
+def test_whoever_is_held_out_is_tested_and_nobody_else():
+    found = assign_splits(persons(100, held_out={3, 8}), SplitConfig(method="temporal", test_from="2020-01-01", validation_fraction=0.5))
+    assert set(found.filter(pl.col("split") == "test")["person_id"]) == {3, 8}
+    assert 30 < found.filter(pl.col("split") == "validation").height < 70
+
+
+@pytest.mark.parametrize(
+    ("settings", "complaint"),
+    [
+        ({"method": "temporal"}, "test_from` is '', expected a date"),
+        ({"method": "temporal", "test_from": "2020"}, "test_from` is '2020', expected a date"),
+        ({"method": "group", "column": "device"}, "test_values` is empty"),
+        ({"method": "k_fold", "num_folds": 2}, "fold 0 of 2 folds"),
+        ({"method": "k_fold", "fold": 5}, "fold 5 of 5 folds"),
+    ],
+)
+def test_a_method_without_what_it_needs_is_refused(settings, complaint):
+    with pytest.raises(ConfigError, match=complaint):
+        SplitConfig(**settings)
+
+
+def test_a_signal_in_two_splits_is_caught():
+    frame = pl.DataFrame({"person_id": [1, 2], "split": ["train", "test"], "y": [0, 1], "payload_hash": [7, 7]})
+    with pytest.raises(DataError, match="1 signals are in two splits"):
+        check_disjoint(frame)
+    check_disjoint(frame.with_columns(y=pl.Series([0, None])))

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import polars as pl
 
 from hfrisk import person_id
 from hfrisk.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 PATTERN = "*.csv.csv"
 PERSON_COLUMN = "nid"
@@ -18,10 +22,14 @@ PATH_COLUMN = "nstri_path"
 ENCODINGS = ("utf-8-sig", "cp949")
 
 
-def read_registry(folder: str | Path) -> pl.DataFrame:
+def read_registry(folder: str | Path, *, columns: Sequence[str] = ()) -> pl.DataFrame:
     """Read every `*.csv.csv` of a folder.
 
     Rows without a person or without a path name no one's ECG and are left out; the cohort counts the recordings that this leaves unowned.
+
+    Args:
+        folder: Where they are.
+        columns: Further columns to take as text, such as the department; of those that no file has there is none in the result.
 
     Returns:
         `ecg_file` (String, the last part of `nstri_path`, in whatever style the path is written) and `person_id` (Int64 when every `nid`
@@ -31,8 +39,8 @@ def read_registry(folder: str | Path) -> pl.DataFrame:
         DataError: No metadata file, one that cannot be decoded or lacks a column, or one ECG file under two persons.
     """
     paths = metadata_files(folder)
-    table = pl.concat([_read_file(path) for path in paths]).drop_nulls()
-    table = table.with_columns(person_id.canonical(table["person_id"])).unique(maintain_order=True)
+    table = pl.concat([_read_file(path, columns) for path in paths], how="diagonal").drop_nulls(["ecg_file", "person_id"])
+    table = table.with_columns(person_id.canonical(table["person_id"])).unique(["ecg_file", "person_id"], keep="first", maintain_order=True)
     num_disputed = table.filter(pl.col("ecg_file").is_duplicated())["ecg_file"].n_unique()
     if num_disputed:
         raise DataError(
@@ -64,7 +72,7 @@ def metadata_files(folder: str | Path) -> list[Path]:
     return names
 
 
-def _read_file(path: Path) -> pl.DataFrame:
+def _read_file(path: Path, columns: Sequence[str]) -> pl.DataFrame:
     text = _decode(path)
     try:
         table = pl.read_csv(io.StringIO(text), infer_schema=False)
@@ -80,6 +88,7 @@ def _read_file(path: Path) -> pl.DataFrame:
     return table.select(
         ecg_file=pl.when(basename != "").then(basename),
         person_id=pl.col(PERSON_COLUMN).str.strip_chars(),
+        **{name: pl.col(name) for name in columns if name in table.columns},
     )
 
 

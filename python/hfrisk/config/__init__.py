@@ -5,12 +5,14 @@ is a string.
 """
 
 from hfrisk.config.augment import AugmentConfig
-from hfrisk.config.cohort import CohortConfig, SplitConfig
+from hfrisk.config.cohort import CohortConfig
 from hfrisk.config.covariates import CovariatesConfig
 from hfrisk.config.evaluate import EvaluateConfig
+from hfrisk.config.lint import LintConfig
 from hfrisk.config.model import ModelConfig
 from hfrisk.config.omop import OmopConfig, PhenotypeConfig
 from hfrisk.config.paths import PathsConfig
+from hfrisk.config.split import SplitConfig
 from hfrisk.config.study import StudyConfig, dump_config, load_config
 from hfrisk.config.train import TrainConfig
 
@@ -19,6 +21,7 @@ __all__ = [
     "CohortConfig",
     "CovariatesConfig",
     "EvaluateConfig",
+    "LintConfig",
     "ModelConfig",
     "OmopConfig",
     "PathsConfig",

@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 from hfrisk.config.augment import AugmentConfig
-from hfrisk.config.cohort import CohortConfig, SplitConfig
+from hfrisk.config.cohort import CohortConfig
 from hfrisk.config.covariates import CovariatesConfig
 from hfrisk.config.evaluate import EvaluateConfig
+from hfrisk.config.lint import LintConfig
 from hfrisk.config.model import ModelConfig
 from hfrisk.config.omop import OmopConfig, PhenotypeConfig
 from hfrisk.config.paths import PathsConfig
+from hfrisk.config.split import SplitConfig
 from hfrisk.config.train import TrainConfig
 from hfrisk.errors import ConfigError
 
@@ -37,6 +39,7 @@ class StudyConfig:
     cohort: CohortConfig = field(default_factory=CohortConfig)
     covariates: CovariatesConfig = field(default_factory=CovariatesConfig)
     split: SplitConfig = field(default_factory=SplitConfig)
+    lint: LintConfig = field(default_factory=LintConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
@@ -83,6 +86,8 @@ def _toml(value: Any) -> str:  # noqa: ANN401
         return "true" if value else "false"
     if isinstance(value, int | float):
         return repr(value)
+    if isinstance(value, tuple):
+        return "[" + ", ".join(_toml(one) for one in value) + "]"
     text = str(value).replace("\\", "\\\\").replace('"', '\\"')
     return f'"{text}"'
 
@@ -133,6 +138,10 @@ def _check(value: Any, hint: Any, *, where: str, base: Path) -> Any:  # noqa: AN
         return value
     if typing.get_origin(hint) is types.UnionType:
         hint = next(arm for arm in typing.get_args(hint) if arm is not type(None))
+    if typing.get_origin(hint) is tuple:
+        if not isinstance(value, list | tuple) or not all(isinstance(one, str) for one in value):
+            raise ConfigError(f"{where} is {value!r}, expected a list of strings", hint='as in ["one", "two"]')
+        return tuple(value)
     if hint is Path:
         if not isinstance(value, str | Path):
             raise ConfigError(f"{where} is {value!r}, expected a path", hint="paths are strings in quotes")

@@ -60,6 +60,16 @@ def covariates(config: ConfigOption = STUDY_FILE, overrides: SetOption = None) -
 
 
 @app.command()
+def lint(config: ConfigOption = STUDY_FILE, overrides: SetOption = None) -> None:
+    """Look for leaks: what makes a result look better than it is. Exits with 1 when a check fails."""
+    with exit_on_error():
+        from hfrisk import lint as module  # noqa: PLC0415
+
+        if not module.run(_load(config, overrides)):
+            raise SystemExit(1)
+
+
+@app.command()
 def train(
     config: ConfigOption = STUDY_FILE,
     overrides: SetOption = None,

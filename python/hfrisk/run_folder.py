@@ -21,7 +21,7 @@ from hfrisk.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-_WRITTEN_FIRST = {"config.toml", "run.json", "metrics.jsonl"}
+_WRITTEN_FIRST = {"config.toml", "run.json", "metrics.jsonl", "lint.json"}
 _CHECKPOINTS = "checkpoints/step-*.pt"
 _PACKAGES = ("hfrisk", "torch", "numpy", "polars", "zarr", "scikit-learn")
 

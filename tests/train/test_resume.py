@@ -130,7 +130,9 @@ def test_ctrl_c_saves_and_says_how_to_resume(study, store, capsys):
     store.signal_at = {2: signal.SIGINT}
     with pytest.raises(KeyboardInterrupt):
         run(study)
-    assert [path.name for path in (study.paths.run / "checkpoints").iterdir()] == ["step-000000001.pt"]
+    # The batches are read ahead, so the signal may find the loop in the first step or the second.
+    (saved,) = (study.paths.run / "checkpoints").iterdir()
+    assert saved.name in {"step-000000001.pt", "step-000000002.pt"}
     assert "--resume" in capsys.readouterr().err
 
 

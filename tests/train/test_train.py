@@ -48,7 +48,7 @@ def without_clock(entries):
 def test_a_run_leaves_every_file_it_promises(study):
     run(study)
     names = {path.relative_to(study.paths.run).as_posix() for path in study.paths.run.rglob("*") if path.is_file()}
-    assert names == {"config.toml", "run.json", "metrics.jsonl", "checkpoints/best.pt", "hf_risk_model.pth"} | {
+    assert names == {"config.toml", "run.json", "lint.json", "metrics.jsonl", "checkpoints/best.pt", "hf_risk_model.pth"} | {
         f"checkpoints/step-{step:09}.pt" for step in (4, 8)
     }
 
@@ -226,3 +226,18 @@ def test_the_learning_rate_rises_then_falls_to_zero():
     assert rates[:10] == sorted(rates[:10])
     assert rates[10:] == sorted(rates[10:], reverse=True)
     assert 0 <= rates[-1] < 0.01
+
+
+def test_a_study_that_leaks_is_not_trained(study):
+    pl.read_csv(study.paths.tabular).with_columns(nt_probnp=pl.col("person_id") % 3).write_csv(study.paths.tabular)
+    with pytest.raises(DataError, match="leakage lint, covariate_is_outcome"):
+        run(study)
+    assert not study.paths.run.exists()
+
+
+def test_a_leak_that_is_let_pass_is_recorded_in_the_run(study):
+    pl.read_csv(study.paths.tabular).with_columns(nt_probnp=pl.col("person_id") % 3).write_csv(study.paths.tabular)
+    run(changed(study, lint={"allow": ("covariate_is_outcome",), "reason": "for comparison"}))
+    checks = {check["name"]: check for check in json.loads((study.paths.run / "lint.json").read_text(encoding="utf-8"))["checks"]}
+    assert checks["covariate_is_outcome"]["outcome"] == "allowed"
+    assert "for comparison" in checks["covariate_is_outcome"]["message"]

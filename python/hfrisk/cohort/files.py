@@ -91,14 +91,19 @@ def read_tables(config: StudyConfig) -> dict[str, Any]:
     }
 
 
-def read_cohort(path: Path) -> pl.DataFrame:
+def read_cohort(path: Path, *, check: bool = True) -> pl.DataFrame:
     """Read cohort.parquet, and refuse one in which a person or a signal is in two splits.
+
+    Args:
+        path: The file.
+        check: False leaves that to the caller.
 
     Raises:
         DataError: The file is missing or damaged, or its splits are not disjoint.
     """
     frame = _read(path, hint="run `hfrisk cohort` first")
-    check_disjoint(frame)
+    if check:
+        check_disjoint(frame)
     return frame
 
 

@@ -78,7 +78,7 @@ def run(run_folder: Path) -> dict[str, Any]:
         **measured,
         "attrition": read_attrition(config.paths.data / "attrition.csv", config.evaluate.smallest_cell),
         "cohort": {key: value for key, value in read_json(config.paths.data / "cohort.json").items() if key not in _COUNTED},
-        "lint": read_json(config.paths.data / "lint.json"),
+        "lint": read_json(run_folder / "lint.json"),
         "epochs": read_epochs(run_folder / "metrics.jsonl"),
         "settings": settings(config),
         "run": read_json(run_folder / "run.json"),

@@ -45,6 +45,7 @@ def run(out: Path, num_patients: int, seed: int) -> None:
             ("hfrisk-convert", "hfrisk.convert", ECG_FOLDER, "store"),
             ("hfrisk", "hfrisk.cli", "labels", "--config", "study.toml"),
             ("hfrisk", "hfrisk.cli", "cohort", "--config", "study.toml"),
+            ("hfrisk", "hfrisk.cli", "lint", "--config", "study.toml"),
             ("python -m hfrisk.train", "hfrisk.train", "--config", "study.toml"),
             ("hfrisk", "hfrisk.cli", "evaluate", "run"),
             ("hfrisk", "hfrisk.cli", "explain", "run"),

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from hfrisk import lint
 from hfrisk.config import dump_config
 from hfrisk.errors import ConfigError, HfriskError
 from hfrisk.run_folder import RunFolder
@@ -79,11 +80,14 @@ def run(config: StudyConfig, *, resume: bool = False) -> None:
 def _prepare(config: StudyConfig, ranks: Ranks, *, resume: bool) -> Trainer:
     """Check and load everything, in all processes or in none; the first one begins the run folder."""
     folder = RunFolder(config.paths.run)
-    error = None
+    error, findings = None, []
     try:
         if ranks.is_first and not resume:
             folder.refuse_used()
-        trainer = Trainer(config, load_training_data(config, num_sharing=ranks.local_size), folder, ranks)
+        data = load_training_data(config, num_sharing=ranks.local_size)
+        if ranks.is_first and not resume:
+            findings = lint.require_clean(config, statistics=data.statistics)
+        trainer = Trainer(config, data, folder, ranks)
         resumed = folder.last if resume else None
         if resumed is not None:
             trainer.restore(resumed)
@@ -94,5 +98,9 @@ def _prepare(config: StudyConfig, ranks: Ranks, *, resume: bool) -> Trainer:
         trainer.display.line(f"resuming after step {trainer.state.step:,} of {trainer.num_steps:,}")
     elif ranks.is_first:
         folder.begin(dump_config(config), trainer.origin())
+        lint.write(findings, config, folder.path)
+    for finding in findings:
+        if finding.outcome in {"warning", "allowed"}:
+            trainer.display.line(f"leakage lint, {finding.name} ({finding.outcome}): {finding.message}")
     trainer.display.line(trainer.summary())
     return trainer

@@ -36,7 +36,7 @@ def out(tmp_path):
 
 
 def run(*arguments, **keywords):
-    command = [sys.executable, "-m", "hfrisk.convert", *map(str, arguments)]
+    command = [sys.executable, "-m", "hfrisk.convert", "--max-rejected", "100", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, check=False, **keywords)
 
 
@@ -182,8 +182,8 @@ def test_the_command_ends_with_counts_and_the_commonest_rejection(folder, out):
     assert done.stdout == ""
     lines = done.stderr.splitlines()
     assert lines[0].startswith("8 of 8 files (100 %), ")
-    assert lines[-2].startswith("4 of 8 files converted in ")
-    assert lines[-2].endswith("/s), 4 rejected")
+    assert lines[1].startswith("4 of 8 files converted in ")
+    assert lines[1].endswith("/s), 4 rejected")
     assert lines[-1] == f"hint: see {out / 'rejected.parquet'}, most often: empty_file (2)"
 
 
@@ -206,6 +206,49 @@ def test_several_sources_may_be_given(folder, out, tmp_path):
     paths.write_text(f"{folder / '2.xml'}\n")
     summary = json.loads(run(folder / "0.xml", str(folder / "[01].xml"), paths, out, "--json").stdout)
     assert summary["num_converted"] == 3
+
+
+def test_too_many_rejections_give_exit_code_3_and_a_store_all_the_same(folder, out):
+    done = run(folder, out, "--max-rejected", 40)
+    assert done.returncode == 3
+    assert "error: 42.9 % of the files were rejected, more than 40 %" in done.stderr
+    assert len(hfrisk.open(out).records) == 4
+    assert run(folder, out, "--max-rejected", 43).returncode == 0
+
+
+def test_the_log_is_one_json_object_a_line_with_counts_and_no_file_names(folder, out, tmp_path):
+    run(folder, out, "--log-json", tmp_path / "log")
+    text = (tmp_path / "log").read_text()
+    events = [json.loads(line) for line in text.splitlines()]
+    assert (events[0]["event"], events[1]["event"], events[-1]["event"]) == ("start", "progress", "end")
+    assert events[-5]["num_done"] == 7
+    assert {event["kind"]: event["num_files"] for event in events if event["event"] == "rejections"}["no_rhythm"] == 1
+    assert (events[-1]["exit_code"], events[-1]["num_converted"], events[-1]["complete"]) == (0, 4, True)
+    assert ".xml" not in text
+
+
+def test_the_tables_at_the_end_fit_80_columns(folder, out):
+    lines = run(folder, out).stderr.splitlines()
+    assert any(line.split() == ["no_rhythm", "1", "14.29%"] for line in lines)
+    assert max(len(line) for line in lines if not line.startswith("hint")) <= 80
+
+
+@pytest.mark.parametrize("arguments", [("--part", "3/2", "a", "b"), ("--part", "x", "a", "b"), ("--verify", "a", "b"), ("a",)])
+def test_wrong_usage_is_exit_code_2(arguments):
+    assert run(*arguments).returncode == 2
+
+
+def test_parts_then_finish_give_the_bytes_of_one_run(folder, out, tmp_path):
+    convert(folder, tmp_path / "whole")
+    assert run(folder, out, "--part", "2/2").returncode == 0
+    early = run("--finish", out)
+    assert early.returncode == 1
+    assert "lacks 1 of 1 shards" in early.stderr
+    run(folder, out, "--part", "1/2")
+    with pytest.raises(StoreError, match="not complete"):
+        hfrisk.open(out)
+    assert run("--finish", out).returncode == 0
+    assert bytes_of(out) == bytes_of(tmp_path / "whole")
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ def test_the_demo_runs_the_real_commands_in_order_with_the_databases_dsn(tmp_pat
     demo.run(tmp_path / "h", num_patients=4, seed=1)
     study = ["--config", "study.toml"]
     assert [command for command, _ in commands] == [
-        ["hfrisk.convert", "datasets/ECG-Registry/1.0.0/1.MAIN", "store"],
+        ["hfrisk.convert", "datasets/ECG-Registry/1.0.0/1.MAIN", "store", "--max-rejected", "50"],
         ["hfrisk.cli", "labels", *study],
         ["hfrisk.cli", "cohort", *study],
         ["hfrisk.train", *study],
@@ -52,7 +52,7 @@ def test_the_demo_runs_the_real_commands_in_order_with_the_databases_dsn(tmp_pat
 def test_the_demo_echoes_what_a_reader_would_type(tmp_path, commands, capsys):
     demo.run(tmp_path / "h", num_patients=4, seed=1)
     echoed = [line[2:] for line in capsys.readouterr().err.splitlines() if line.startswith("$ ")]
-    assert "hfrisk-convert datasets/ECG-Registry/1.0.0/1.MAIN store" in echoed
+    assert "hfrisk-convert datasets/ECG-Registry/1.0.0/1.MAIN store --max-rejected 50" in echoed
     assert "python -m hfrisk.train --config study.toml" in echoed
     assert len(echoed) == len(commands) + 3, "the hospital, its folder and its database come first"
 

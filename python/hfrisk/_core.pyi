@@ -31,8 +31,20 @@ class _Summary(TypedDict):
     rejections: dict[str, int]
     flags: dict[str, int]
     num_skipped: int
+    num_new_files: int
+    num_new_rejected: int
+    is_complete: bool
     num_files_read: int
     num_bytes: int
+    seconds: float
+
+@type_check_only
+class _Verification(TypedDict):
+    num_rows: int
+    num_recordings: int
+    num_files: int
+    num_bytes: int
+    damages: list[tuple[str, int | None, str]]
     seconds: float
 
 @final
@@ -209,6 +221,7 @@ def convert(
     keep_statements: bool = False,
     max_file_mb: float | None = None,
     memory: int | None = None,
+    part: tuple[int, int] | None = None,
     on_progress: Callable[[_Progress], Any] | None = None,
 ) -> _Summary:
     """Convert files to a store, or continue; see `hfrisk.convert.convert`.
@@ -216,6 +229,50 @@ def convert(
     Raises:
         StoreError: The run cannot go on.
         KeyboardInterrupt: Ctrl-C; the same call continues.
+    """
+
+def plan(
+    sources: Sequence[str | PathLike[str]],
+    out: str | PathLike[str],
+    *,
+    codec: str = "ecgpack",
+    strict: bool = False,
+    overwrite: bool = False,
+    keep_statements: bool = False,
+    max_file_mb: float | None = None,
+    on_progress: Callable[[_Progress], Any] | None = None,
+) -> list[int]:
+    """Make or continue the plan of a conversion; gives the shards that are to be done.
+
+    Raises:
+        StoreError: As `convert`.
+        KeyboardInterrupt: Ctrl-C.
+    """
+
+def convert_shards(
+    out: str | PathLike[str], shards: Sequence[int], *, num_threads: int = 0, on_progress: Callable[[_Progress], Any] | None = None
+) -> _Progress:
+    """Convert some shards of a plan, in any process that sees the folder; those that are done already are left alone.
+
+    Raises:
+        StoreError: There is no plan, or a file cannot be written.
+        KeyboardInterrupt: Ctrl-C.
+    """
+
+def finish(out: str | PathLike[str], *, num_threads: int = 0, on_progress: Callable[[_Progress], Any] | None = None) -> _Summary:
+    """Close a store whose shards are all done; see `hfrisk.convert.finish`.
+
+    Raises:
+        StoreError: A shard is missing, or somebody is still writing.
+        KeyboardInterrupt: Ctrl-C.
+    """
+
+def verify(out: str | PathLike[str], *, num_threads: int = 0, on_progress: Callable[[_Progress], Any] | None = None) -> _Verification:
+    """Read a finished store and tell what is damaged; see `hfrisk.convert.verify`.
+
+    Raises:
+        StoreError: There is no store, or it is not complete.
+        KeyboardInterrupt: Ctrl-C.
     """
 
 def ecgpack_encode(values: NDArray[np.float32]) -> bytes:

@@ -33,13 +33,21 @@ class EcgStore:
     Reading uses threads of its own with the interpreter released; in a forked child it raises `StoreError`.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, num_threads: int = 0, access: Literal["auto", "mapped", "pread"] = "auto") -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        num_threads: int = 0,
+        access: Literal["auto", "mapped", "pread"] = "auto",
+        allow_incomplete: bool = False,
+    ) -> None:
         """Open OUT or OUT/ecg.zarr.
 
         Args:
             path: What `hfrisk-convert` wrote.
             num_threads: Threads that decode; 0 takes one a core, at most 8.
             access: How shard files are read; `auto` maps them when they fit into three quarters of the available memory.
+            allow_incomplete: Also open a store whose conversion, or whose growth, has not ended; rows that are not there yet are NaN.
 
         Raises:
             StoreError: There is no store, it is not complete, or it has another layout.
@@ -51,7 +59,7 @@ class EcgStore:
             folder = folder.parent
         if not (folder / _GROUP).is_dir():
             raise StoreError(f"no ECG store at `{folder}`", hint="name OUT of `hfrisk-convert`, the folder that holds ecg.zarr")
-        if not (folder / "records.parquet").is_file():
+        if not (allow_incomplete or all((folder / name).is_file() for name in ("records.parquet", "checksums.txt"))):
             raise StoreError(f"the store at `{folder}` is not complete", hint="run the same `hfrisk-convert` command again; it continues")
         self.path = folder
         self._reader = BatchReader(folder / _GROUP, num_threads, access)
@@ -176,9 +184,15 @@ class EcgStore:
         return other
 
 
-def open_store(path: str | os.PathLike[str], *, num_threads: int = 0, access: Literal["auto", "mapped", "pread"] = "auto") -> EcgStore:
+def open_store(
+    path: str | os.PathLike[str],
+    *,
+    num_threads: int = 0,
+    access: Literal["auto", "mapped", "pread"] = "auto",
+    allow_incomplete: bool = False,
+) -> EcgStore:
     """Open the store in OUT or OUT/ecg.zarr; the same as `EcgStore(path)`."""
-    return EcgStore(path, num_threads=num_threads, access=access)
+    return EcgStore(path, num_threads=num_threads, access=access, allow_incomplete=allow_incomplete)
 
 
 def _row_numbers(rows: ArrayLike) -> NDArray[np.int64]:

@@ -42,7 +42,7 @@ def run(out: Path, num_patients: int, seed: int) -> None:
         _echo(console, f"export HFRISK_DSN={shlex.quote(dsn)}    # from: python -m hfrisk.synthetic.database .")
         environment = {**os.environ, "HFRISK_DSN": dsn}
         for shown, module, *arguments in (
-            ("hfrisk-convert", "hfrisk.convert", ECG_FOLDER, "store"),
+            ("hfrisk-convert", "hfrisk.convert", ECG_FOLDER, "store", "--max-rejected", "50"),
             ("hfrisk", "hfrisk.cli", "labels", "--config", "study.toml"),
             ("hfrisk", "hfrisk.cli", "cohort", "--config", "study.toml"),
             ("hfrisk", "hfrisk.cli", "lint", "--config", "study.toml"),

@@ -1,9 +1,10 @@
-//! `convert` with the interpreter released; Ctrl-C and the caller's function are answered at every tick.
+//! Conversions with the interpreter released; Ctrl-C and the caller's function are answered at every tick.
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
-use hfrisk_ecg::convert::{Progress, Request, Summary};
+use hfrisk_ecg::StoreError;
+use hfrisk_ecg::convert::{self as core, Progress, Request, Summary, Verification};
 use hfrisk_ecg::store::Codec;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -14,8 +15,8 @@ use crate::recording::max_bytes;
 
 #[pyfunction]
 #[pyo3(signature = (
-    sources, out, *, num_threads = 0, codec = "ecgpack", strict = false, overwrite = false, keep_statements = false, max_file_mb = None,
-    memory = None, on_progress = None
+    sources, out, *, num_threads = 0, codec = "ecgpack", strict = false, overwrite = false, keep_statements = false,
+    max_file_mb = None, memory = None, part = None, on_progress = None
 ))]
 #[allow(clippy::too_many_arguments)]
 pub(crate) fn convert<'py>(
@@ -29,17 +30,97 @@ pub(crate) fn convert<'py>(
     keep_statements: bool,
     max_file_mb: Option<f64>,
     memory: Option<u64>,
+    part: Option<(usize, usize)>,
     on_progress: Option<Py<PyAny>>,
 ) -> PyResult<Bound<'py, PyDict>> {
     let codec = Codec::from_name(codec).ok_or_else(|| {
         let names = Codec::ALL.map(Codec::name).join(", ");
         PyValueError::new_err(format!("codec {codec:?} is not one of {names}"))
     })?;
+    if part.is_some_and(|(part, num_parts)| part == 0 || part > num_parts || overwrite) {
+        return Err(PyValueError::new_err("a part is a pair (i, n) with 1 <= i <= n, and does not overwrite"));
+    }
     let max_bytes = max_file_mb.map(max_bytes).transpose()?;
-    let request = Request { sources, out, num_threads, codec, strict, keep_statements, max_bytes, memory, overwrite };
+    let request = Request { sources, out, num_threads, codec, strict, keep_statements, max_bytes, memory, overwrite, part };
+    let summary = listened(py, on_progress, |listener| core::convert(&request, listener))?;
+    summary_dict(py, &summary)
+}
+
+#[pyfunction]
+#[pyo3(signature = (out, *, num_threads = 0, on_progress = None))]
+pub(crate) fn finish(
+    py: Python<'_>,
+    out: PathBuf,
+    num_threads: usize,
+    on_progress: Option<Py<PyAny>>,
+) -> PyResult<Bound<'_, PyDict>> {
+    let summary = listened(py, on_progress, |listener| core::finish(&out, num_threads, listener))?;
+    summary_dict(py, &summary)
+}
+
+#[pyfunction]
+#[pyo3(signature = (out, *, num_threads = 0, on_progress = None))]
+pub(crate) fn verify(
+    py: Python<'_>,
+    out: PathBuf,
+    num_threads: usize,
+    on_progress: Option<Py<PyAny>>,
+) -> PyResult<Bound<'_, PyDict>> {
+    let found = listened(py, on_progress, |listener| core::verify(&out, num_threads, listener))?;
+    let Verification { num_rows, num_recordings, num_files, num_bytes, damages, seconds } = found;
+    let counts = [("num_rows", num_rows), ("num_recordings", num_recordings), ("num_files", num_files), ("num_bytes", num_bytes)];
+    let values = counts.into_py_dict(py)?;
+    let damages: Vec<_> = damages.into_iter().map(|damage| (damage.file, damage.row, damage.problem)).collect();
+    values.set_item("damages", damages)?;
+    values.set_item("seconds", seconds)?;
+    Ok(values)
+}
+
+#[pyfunction]
+#[pyo3(signature = (out, shards, *, num_threads = 0, on_progress = None))]
+pub(crate) fn convert_shards(
+    py: Python<'_>,
+    out: PathBuf,
+    shards: Vec<usize>,
+    num_threads: usize,
+    on_progress: Option<Py<PyAny>>,
+) -> PyResult<Bound<'_, PyDict>> {
+    let done = listened(py, on_progress, |listener| core::convert_shards(&out, &shards, num_threads, listener))?;
+    progress_dict(py, &done)
+}
+
+#[pyfunction]
+#[pyo3(signature = (
+    sources, out, *, codec = "ecgpack", strict = false, overwrite = false, keep_statements = false, max_file_mb = None,
+    on_progress = None
+))]
+#[allow(clippy::too_many_arguments)]
+pub(crate) fn plan(
+    py: Python<'_>,
+    sources: Vec<PathBuf>,
+    out: PathBuf,
+    codec: &str,
+    strict: bool,
+    overwrite: bool,
+    keep_statements: bool,
+    max_file_mb: Option<f64>,
+    on_progress: Option<Py<PyAny>>,
+) -> PyResult<Vec<usize>> {
+    let codec = Codec::from_name(codec).ok_or_else(|| PyValueError::new_err(format!("there is no codec {codec:?}")))?;
+    let max_bytes = max_file_mb.map(max_bytes).transpose()?;
+    let request = Request { sources, out, codec, strict, keep_statements, max_bytes, overwrite, ..Request::default() };
+    listened(py, on_progress, |listener| core::plan(&request, listener))
+}
+
+/// Do `work` without the interpreter; what the caller's function or a signal raises ends it and comes out.
+fn listened<T: Send>(
+    py: Python<'_>,
+    on_progress: Option<Py<PyAny>>,
+    work: impl FnOnce(&mut dyn FnMut(&Progress) -> ControlFlow<()>) -> Result<T, StoreError> + Send,
+) -> PyResult<T> {
     let mut failure = None;
     let result = py.detach(|| {
-        hfrisk_ecg::convert::convert(&request, &mut |progress| {
+        work(&mut |progress| {
             let heard = Python::attach(|py| {
                 py.check_signals()?;
                 on_progress.as_ref().map_or(Ok(()), |function| function.call1(py, (progress_dict(py, progress)?,)).map(drop))
@@ -56,7 +137,7 @@ pub(crate) fn convert<'py>(
     match (result, failure) {
         (_, Some(error)) => Err(error),
         (Err(error), None) => Err(store_error(py, &error)),
-        (Ok(summary), None) => summary_dict(py, &summary),
+        (Ok(value), None) => Ok(value),
     }
 }
 
@@ -74,11 +155,14 @@ fn summary_dict<'py>(py: Python<'py>, summary: &Summary) -> PyResult<Bound<'py, 
         ("num_files", summary.num_files),
         ("num_converted", summary.num_converted),
         ("num_rejected", summary.num_rejected),
+        ("num_new_files", summary.num_new_files),
+        ("num_new_rejected", summary.num_new_rejected),
         ("num_skipped", summary.num_skipped),
         ("num_files_read", summary.num_files_read),
         ("num_bytes", summary.num_bytes),
     ];
     let values = counts.into_py_dict(py)?;
+    values.set_item("is_complete", summary.is_complete)?;
     values.set_item("rejections", &summary.rejections)?;
     values.set_item("flags", &summary.flags)?;
     values.set_item("seconds", summary.seconds)?;

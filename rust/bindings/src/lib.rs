@@ -27,6 +27,10 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(reader::available_memory, module)?)?;
     module.add_function(wrap_pyfunction!(recording::parse, module)?)?;
     module.add_function(wrap_pyfunction!(convert::convert, module)?)?;
+    module.add_function(wrap_pyfunction!(convert::finish, module)?)?;
+    module.add_function(wrap_pyfunction!(convert::verify, module)?)?;
+    module.add_function(wrap_pyfunction!(convert::plan, module)?)?;
+    module.add_function(wrap_pyfunction!(convert::convert_shards, module)?)?;
     module.add_function(wrap_pyfunction!(codec::ecgpack_encode, module)?)?;
     module.add_function(wrap_pyfunction!(codec::ecgpack_decode, module)?)
 }

@@ -10,28 +10,30 @@
 //! same whatever the number of threads, and a run that was killed continues with the shards whose record part is missing.
 
 mod budget;
+mod checksums;
 mod folder;
 mod parquet_file;
 mod plan;
 mod records;
+mod run;
+mod share;
 mod summary;
+mod verify;
 mod worker;
 
 use std::ops::ControlFlow;
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::mpsc::{RecvTimeoutError, channel, sync_channel};
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 pub use records::measurements;
 pub use summary::Summary;
+pub use verify::{Damage, Verification, verify};
 
 use crate::error::StoreError;
 use crate::store::Codec;
-use crate::store::layout::{Layout, group_path};
-use folder::OutputFolder;
+use crate::store::layout::Layout;
+use folder::{Claim, OutputFolder, PLAN};
 use plan::Plan;
-use worker::{Counters, Worker, WrittenShard};
 
 /// How often the caller hears of progress, and can cancel.
 const TICK: Duration = Duration::from_millis(50);
@@ -57,6 +59,8 @@ pub struct Request {
     pub memory: Option<u64>,
     /// Remove a store of ours that stands at `out` already.
     pub overwrite: bool,
+    /// Convert only the shards of part `.0` (from 1) of `.1`, and leave the store to [`finish`].
+    pub part: Option<(usize, usize)>,
 }
 
 /// How far a conversion is.
@@ -83,16 +87,105 @@ pub struct Progress {
 /// cannot be converted is no error: it is listed in `rejected.parquet`.
 pub fn convert(request: &Request, on_progress: &mut dyn FnMut(&Progress) -> ControlFlow<()>) -> Result<Summary, StoreError> {
     let started = Instant::now();
-    let folder = OutputFolder::claim(&request.out)?;
+    let claim = request.part.map_or(Claim::Whole, |(part, num_parts)| Claim::Part(part, num_parts));
+    let folder = OutputFolder::claim(&request.out, claim)?;
     let plan = Plan::open_or_make(request, &folder, &mut ticker(on_progress, Progress::default()))?;
-    let layout = Layout { num_rows: plan.num_files(), codec: request.codec };
     if folder.is_complete() {
         return summary::of_complete(&folder, &plan, &Progress::default(), started.elapsed());
     }
-    let todo: Vec<usize> = (0..layout.num_shards()).filter(|&shard| !folder.has_part(shard)).collect();
-    let done = run_workers(request, &folder, &plan, layout, &todo, on_progress)?;
-    records::join_parts(&folder, layout.num_shards(), request.keep_statements, &mut ticker(on_progress, done))?;
+    let (part, num_parts) = request.part.unwrap_or((1, 1));
+    let todo: Vec<usize> = todo(&folder, &plan).filter(|shard| shard % num_parts == part - 1).collect();
+    let num_threads = budget::num_threads(request, plan.entries(), todo.len())?;
+    let done = run::run_workers(num_threads, &folder, &plan, &todo, on_progress)?;
+    if request.part.is_some() {
+        return summary::of_parts(&folder, &plan, &done, started.elapsed());
+    }
+    close(&folder, &plan, num_threads, done, on_progress)?;
     summary::of_complete(&folder, &plan, &done, started.elapsed())
+}
+
+/// Make or continue the plan of a conversion and tell which shards are to be done; whoever calls [`convert_shards`] may do them.
+///
+/// # Errors
+/// As [`convert`].
+pub fn plan(request: &Request, on_progress: &mut dyn FnMut(&Progress) -> ControlFlow<()>) -> Result<Vec<usize>, StoreError> {
+    let folder = OutputFolder::claim(&request.out, Claim::Whole)?;
+    let plan = Plan::open_or_make(request, &folder, &mut ticker(on_progress, Progress::default()))?;
+    Ok(if folder.is_complete() { Vec::new() } else { todo(&folder, &plan).collect() })
+}
+
+/// Convert some shards of a plan, in any process on any machine that sees the folder; those that are done already are left alone.
+///
+/// # Errors
+/// As [`convert`].
+pub fn convert_shards(
+    out: &Path,
+    shards: &[usize],
+    num_threads: usize,
+    on_progress: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
+) -> Result<Progress, StoreError> {
+    let (folder, plan) = open(out, Claim::Helper)?;
+    let todo: Vec<usize> = todo(&folder, &plan).filter(|shard| shards.contains(shard)).collect();
+    run::run_workers(num_threads, &folder, &plan, &todo, on_progress)
+}
+
+/// Close a store whose shards are all done.
+///
+/// # Errors
+/// When a shard is missing, somebody is still writing, or the tables cannot be written.
+pub fn finish(
+    out: &Path,
+    num_threads: usize,
+    on_progress: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
+) -> Result<Summary, StoreError> {
+    let started = Instant::now();
+    let (folder, plan) = open(out, Claim::Whole)?;
+    let num_missing = todo(&folder, &plan).count();
+    if !folder.is_complete() {
+        if num_missing > 0 {
+            return Err(StoreError::Layout {
+                path: out.to_owned(),
+                problem: format!("lacks {num_missing} of {} shards", plan.num_shards()),
+                hint: "run the parts that are missing, or the command without --part, which does all that is left",
+            });
+        }
+        close(&folder, &plan, num_threads, Progress::default(), on_progress)?;
+    }
+    summary::of_complete(&folder, &plan, &Progress::default(), started.elapsed())
+}
+
+fn open(out: &Path, claim: Claim) -> Result<(OutputFolder, Plan), StoreError> {
+    if !out.join(PLAN).exists() {
+        return Err(StoreError::Layout {
+            path: out.to_owned(),
+            problem: "holds no conversion that was begun".to_owned(),
+            hint: "name OUT of an earlier hfrisk-convert SOURCE OUT",
+        });
+    }
+    let folder = OutputFolder::claim(out, claim)?;
+    let plan = Plan::read(folder.path())?;
+    Ok((folder, plan))
+}
+
+fn todo<'a>(folder: &'a OutputFolder, plan: &Plan) -> impl Iterator<Item = usize> + use<'a> {
+    (0..plan.num_shards()).filter(|&shard| !folder.has_part(shard))
+}
+
+/// Write what describes the whole store, the checksums last.
+fn close(
+    folder: &OutputFolder,
+    plan: &Plan,
+    num_threads: usize,
+    done: Progress,
+    on_progress: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
+) -> Result<(), StoreError> {
+    // The array grows before the records, so that no record ever names a row that is not there.
+    let layout = Layout { num_rows: plan.num_rows(), codec: plan.settings.codec };
+    if !Layout::read(&folder.group()).is_ok_and(|found| found == layout) {
+        layout.write(&folder.group(), folder.temporary())?;
+    }
+    records::join_parts(folder, plan.num_shards(), plan.settings.keep_statements, &mut ticker(on_progress, done))?;
+    checksums::write(folder, num_threads, &mut || on_progress(&done))
 }
 
 /// Reports an unchanging state at every tick of a phase that has no numbers of its own, so that it can be cancelled too.
@@ -104,88 +197,6 @@ fn ticker(on_progress: &mut dyn FnMut(&Progress) -> ControlFlow<()>, state: Prog
         }
         last = Instant::now();
         if on_progress(&state).is_break() { Err(StoreError::Cancelled) } else { Ok(()) }
-    }
-}
-
-/// Convert the shards of `todo` and describe the array; gives the state at the end.
-fn run_workers(
-    request: &Request,
-    folder: &OutputFolder,
-    plan: &Plan,
-    layout: Layout,
-    todo: &[usize],
-    on_progress: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
-) -> Result<Progress, StoreError> {
-    let num_threads = budget::num_threads(request, plan.entries(), todo.len())?;
-    let num_todo: usize = todo.iter().map(|&shard| layout.shard_rows(shard).len()).sum();
-    let num_resumed = (layout.num_rows - num_todo) as u64;
-    let (counters, next, stop) = (Counters::default(), AtomicUsize::new(0), AtomicBool::new(false));
-    let started = Instant::now();
-    let progress = || Progress {
-        num_files: layout.num_rows as u64,
-        num_done: num_resumed + counters.num_done.load(Ordering::Relaxed),
-        num_resumed,
-        num_rejected: counters.num_rejected.load(Ordering::Relaxed),
-        num_bytes: counters.num_bytes.load(Ordering::Relaxed),
-        seconds: started.elapsed().as_secs_f64(),
-    };
-    let work = |_alive: std::sync::mpsc::Sender<()>| -> Result<(), StoreError> {
-        let result = std::thread::scope(|scope| {
-            let (written, waiting) = sync_channel(1);
-            let commit = move || waiting.into_iter().try_for_each(WrittenShard::commit);
-            let name = || std::thread::current().name().unwrap_or_default().to_owned() + "-disk";
-            let committer = std::thread::Builder::new().name(name()).spawn_scoped(scope, commit);
-            let committer = committer.map_err(|error| StoreError::Threads(error.to_string()))?;
-            let converted = Worker::new(request, folder, plan, &counters, &stop).and_then(|mut worker| {
-                while let Some(&shard) = todo.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    // Nobody takes it when an earlier shard could not be written.
-                    written.send(worker.convert_shard(shard, layout.shard_rows(shard))?).map_err(|_| StoreError::Cancelled)?;
-                }
-                Ok(())
-            });
-            drop(written);
-            committer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)).and(converted)
-        });
-        if result.is_err() {
-            stop.store(true, Ordering::Relaxed);
-        }
-        result
-    };
-    let mut cancelled = on_progress(&progress()).is_break();
-    let results = std::thread::scope(|scope| {
-        stop.store(cancelled, Ordering::Relaxed);
-        let (alive, all_ended) = channel();
-        let workers: Vec<_> = (0..num_threads)
-            .map(|thread| {
-                let (work, alive) = (&work, alive.clone());
-                std::thread::Builder::new().name(format!("hfrisk-convert-{thread}")).spawn_scoped(scope, move || work(alive))
-            })
-            .collect();
-        drop(alive);
-        // What only the end of the run needs goes to disk meanwhile.
-        let described = layout.write(&group_path(folder.path()), folder.temporary());
-        if described.is_err() {
-            stop.store(true, Ordering::Relaxed);
-        }
-        // A worker's sender is dropped when it ends, even by a panic, so the last tick comes at once.
-        while all_ended.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
-            if !cancelled && on_progress(&progress()).is_break() {
-                cancelled = true;
-                stop.store(true, Ordering::Relaxed);
-            }
-        }
-        let join = |worker: std::io::Result<std::thread::ScopedJoinHandle<'_, _>>| match worker {
-            Ok(handle) => handle.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
-            Err(error) => Err(StoreError::Threads(error.to_string())),
-        };
-        workers.into_iter().map(join).chain([described]).collect::<Vec<Result<(), StoreError>>>()
-    });
-    // A worker that was only told to stop says less than the one that failed.
-    let failure = results.into_iter().filter_map(Result::err).min_by_key(|error| matches!(error, StoreError::Cancelled));
-    match failure {
-        Some(error) => Err(error),
-        None if cancelled || on_progress(&progress()).is_break() => Err(StoreError::Cancelled),
-        None => Ok(progress()),
     }
 }
 

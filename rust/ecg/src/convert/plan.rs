@@ -1,183 +1,222 @@
 //! The plan: which file is which row, frozen before the first shard is written.
 
+mod generation;
+mod settings;
+mod table;
+
+use std::collections::HashMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow_array::cast::AsArray;
-use arrow_array::types::{Int64Type, UInt32Type, UInt64Type};
-use arrow_array::{ArrayAccessor, ArrayRef, BinaryArray, Int64Array, RecordBatch, StringArray, UInt32Array, UInt64Array};
-use arrow_schema::{DataType, Field, Schema};
+use arrow_array::RecordBatch;
 use parquet::file::metadata::KeyValue;
+use serde_json::Value;
+use xxhash_rust::xxh3::xxh3_128;
 
 use crate::convert::Request;
-use crate::convert::folder::OutputFolder;
+use crate::convert::folder::{OutputFolder, PLAN};
 use crate::convert::parquet_file::{TableReader, TableWriter, broken};
 use crate::error::StoreError;
-use crate::source::{self, Entries, GoOn, Listing, Place, Stamp};
-use crate::store::layout::SCHEMA_VERSION;
-use crate::xml::DEFAULT_MAX_BYTES;
+use crate::source::{self, Entries, Entry, GoOn, Listing, Stamp};
+use crate::store::layout::SHARD_ROWS;
+use generation::{Generation, read_generations, write_generations};
+pub(crate) use settings::Settings;
+use table::{columns, plan_schema, read_entries};
 
 const BATCH_ROWS: usize = 1 << 16;
-const SCHEMA_NOTE: &str = "hfrisk.schema";
-const SOURCES_NOTE: &str = "hfrisk.sources";
+const GENERATIONS_NOTE: &str = "hfrisk.generations";
 const START_AGAIN: &str = "repeat the command as it was first given, choose another OUT, or start again with --overwrite";
 
-/// Row = position in `entries`.
+/// Which file is which row. Rows are the positions in the plan; files that were added later begin with a new shard.
 pub(crate) struct Plan {
     entries: Entries,
+    generations: Vec<Generation>,
+    pub(crate) settings: Settings,
     /// Files in the sources' folders that are not XML; known only to the run that made the plan.
     pub(crate) num_skipped: u64,
 }
 
 impl Plan {
-    /// Take the plan of an earlier run of the same request, or list the sources and freeze a new one.
+    /// Take the plan of an earlier run of the same request, add files to it, or list the sources and freeze a new one.
     pub(crate) fn open_or_make(request: &Request, folder: &OutputFolder, go_on: &mut GoOn<'_>) -> Result<Self, StoreError> {
+        let _lock = folder.lock_plan(go_on)?;
+        let settings = Settings::of(request);
         if !folder.plan().exists() {
-            return Self::make(request, source::list(&request.sources, go_on)?, folder);
+            return Self::begin(settings, request, source::list(&request.sources, go_on)?, folder);
         }
-        let found = TableReader::open(folder.plan(), None)?;
-        if found.note(SCHEMA_NOTE).is_none() {
-            return Err(refused(folder, "holds a plan.parquet that is not hfrisk's", "choose another OUT; nothing was changed"));
-        }
+        let plan = Self::read(folder.path())?;
         if request.overwrite {
             // Listed first, so that a mistyped source costs nothing.
             let listing = source::list(&request.sources, go_on)?;
             folder.clear()?;
-            return Self::make(request, listing, folder);
+            return Self::begin(settings, request, listing, folder);
         }
-        for (key, wanted) in settings(request) {
-            let text = found.note(key).unwrap_or("nothing");
-            if text != wanted {
+        for ((key, found), (_, wanted)) in plan.settings.notes().into_iter().zip(settings.notes()) {
+            if found != wanted {
                 let setting = key.trim_start_matches("hfrisk.").replace('_', "-");
-                return Err(refused(folder, &format!("was begun with {setting} {text}, not {wanted}"), START_AGAIN));
+                return Err(refused(folder.path(), &format!("was begun with {setting} {found}, not {wanted}"), START_AGAIN));
             }
         }
-        let same_arguments = found.note(SOURCES_NOTE) == Some(&arguments(request)?);
-        let plan = Self::read(found)?;
-        if same_arguments && !folder.is_complete() {
+        let sources = arguments(request)?;
+        let is_done = folder.is_complete() || (0..plan.num_shards()).all(|shard| folder.has_part(shard));
+        if !is_done && plan.last().sources == sources {
             return Ok(plan);
         }
-        let listing = match source::list(&request.sources, go_on) {
+        let mut listing = match source::list(&request.sources, go_on) {
             // The sources of a finished store may be gone.
-            Err(StoreError::Io { .. } | StoreError::NoSources(_)) if same_arguments => return Ok(plan),
+            Err(StoreError::Io { .. } | StoreError::NoSources(_))
+                if plan.generations.iter().any(|earlier| earlier.sources == sources) =>
+            {
+                return Ok(plan);
+            }
             listed => listed?,
         };
-        let num_new = listing.entries.iter().filter(|entry| !plan.entries.contains(entry)).count();
-        if num_new > 0 || (!same_arguments && listing.entries.len() != plan.num_files()) {
-            let problem = format!(
-                "was made from {} files; the sources now hold {}, {num_new} of them new",
-                plan.num_files(),
-                listing.entries.len()
-            );
-            return Err(refused(folder, &problem, START_AGAIN));
+        let num_listed = listing.entries.len();
+        let num_known = if is_done { plan.num_files() } else { plan.last().first_entry };
+        listing.entries = without_known(&listing.entries, &plan.entries, num_known);
+        if is_done {
+            return if listing.entries.is_empty() { Ok(plan) } else { plan.grow(request, &listing, folder) };
         }
-        Ok(plan)
+        let pending = plan.num_files() - num_known;
+        let num_same = listing.entries.len() - without_known(&listing.entries, &plan.entries, plan.num_files()).len();
+        if num_same == pending && listing.entries.len() == pending {
+            return Ok(plan);
+        }
+        let problem = format!("is in the middle of converting {pending} files; the sources now hold {num_listed}, not the same");
+        Err(refused(folder.path(), &problem, START_AGAIN))
     }
 
-    pub(crate) fn num_files(&self) -> usize {
-        self.entries.len()
+    /// Read the plan of the store at `out`.
+    pub(crate) fn read(out: &Path) -> Result<Self, StoreError> {
+        let table = TableReader::open(out.join(PLAN), None)?;
+        let foreign = || refused(out, "holds a plan.parquet that is not hfrisk's", "choose another OUT; nothing was changed");
+        let (settings, generations) =
+            Settings::read(&table).zip(table.note(GENERATIONS_NOTE).and_then(read_generations)).ok_or_else(foreign)?;
+        let mut entries = Entries::default();
+        for batch in table {
+            read_entries(&batch?, &mut entries);
+        }
+        if entries.len() != generations.iter().map(|generation| generation.num_files).sum::<usize>() {
+            return Err(foreign());
+        }
+        Ok(Self { entries, generations, settings, num_skipped: 0 })
     }
 
     pub(crate) const fn entries(&self) -> &Entries {
         &self.entries
     }
 
-    fn make(request: &Request, listing: Listing, folder: &OutputFolder) -> Result<Self, StoreError> {
-        let mut notes: Vec<KeyValue> =
-            settings(request).into_iter().map(|(key, text)| KeyValue::new(key.to_owned(), text)).collect();
-        notes.push(KeyValue::new(SOURCES_NOTE.to_owned(), arguments(request)?));
+    pub(crate) fn num_files(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Rows of the array: files, and the rows that are left over at the end of a generation.
+    pub(crate) fn num_rows(&self) -> usize {
+        self.last().first_row + self.last().num_files
+    }
+
+    pub(crate) fn num_shards(&self) -> usize {
+        self.num_rows().div_ceil(SHARD_ROWS)
+    }
+
+    /// Whether files were added to the store that the plan was made for.
+    pub(crate) const fn has_grown(&self) -> bool {
+        self.generations.len() > 1
+    }
+
+    /// First row and number of the files that were planned last.
+    pub(crate) fn newest(&self) -> (usize, usize) {
+        (self.last().first_row, self.last().num_files)
+    }
+
+    /// Rows of a shard that stand for a file.
+    pub(crate) fn shard_rows(&self, shard: usize) -> Range<usize> {
+        let first = shard * SHARD_ROWS;
+        let generation = self.generation(first);
+        first..(first + SHARD_ROWS).min(generation.first_row + generation.num_files)
+    }
+
+    /// The file of a row, which must be one of [`shard_rows`](Self::shard_rows).
+    pub(crate) fn entry(&self, row: usize) -> Entry<'_> {
+        let generation = self.generation(row);
+        self.entries.get(row - generation.first_row + generation.first_entry)
+    }
+
+    fn generation(&self, row: usize) -> &Generation {
+        let after = self.generations.partition_point(|generation| generation.first_row <= row);
+        &self.generations[after.saturating_sub(1)]
+    }
+
+    fn last(&self) -> &Generation {
+        &self.generations[self.generations.len() - 1]
+    }
+
+    fn begin(settings: Settings, request: &Request, listing: Listing, folder: &OutputFolder) -> Result<Self, StoreError> {
+        let sources = arguments(request)?;
+        let first = Generation { first_row: 0, first_entry: 0, num_files: listing.entries.len(), sources };
+        let plan = Self { entries: listing.entries, generations: vec![first], settings, num_skipped: listing.num_skipped };
+        plan.write(folder)?;
+        Ok(plan)
+    }
+
+    fn grow(mut self, request: &Request, listing: &Listing, folder: &OutputFolder) -> Result<Self, StoreError> {
+        self.generations.push(Generation {
+            first_row: self.num_shards() * SHARD_ROWS,
+            first_entry: self.num_files(),
+            num_files: listing.entries.len(),
+            sources: arguments(request)?,
+        });
+        self.entries.append(&listing.entries);
+        self.num_skipped = listing.num_skipped;
+        // Between these two steps every shard of the plan is done, and the same command comes here again.
+        folder.reopen()?;
+        self.write(folder)?;
+        Ok(self)
+    }
+
+    fn write(&self, folder: &OutputFolder) -> Result<(), StoreError> {
+        let notes = self.settings.notes().into_iter().map(|(key, text)| KeyValue::new(key.to_owned(), text));
+        let generations = KeyValue::new(GENERATIONS_NOTE.to_owned(), write_generations(&self.generations));
         let schema = plan_schema();
-        let mut table = TableWriter::create(folder.plan(), folder.temporary(), &schema, notes)?;
-        let entries = listing.entries;
-        for first in (0..entries.len()).step_by(BATCH_ROWS) {
-            let columns = columns(&entries, first..entries.len().min(first + BATCH_ROWS));
-            let batch =
-                RecordBatch::try_new(Arc::clone(&schema), columns).map_err(|error| broken(&folder.plan(), error.into()))?;
-            table.write(&batch)?;
+        let mut table = TableWriter::create(folder.plan(), folder.temporary(), &schema, notes.chain([generations]).collect())?;
+        for generation in &self.generations {
+            let end = generation.first_entry + generation.num_files;
+            for first in (generation.first_entry..end).step_by(BATCH_ROWS) {
+                let columns =
+                    columns(&self.entries, first..end.min(first + BATCH_ROWS), generation.first_row - generation.first_entry);
+                let batch =
+                    RecordBatch::try_new(Arc::clone(&schema), columns).map_err(|error| broken(&folder.plan(), error.into()))?;
+                table.write(&batch)?;
+            }
         }
-        table.finish()?.commit()?;
-        Ok(Self { entries, num_skipped: listing.num_skipped })
-    }
-
-    fn read(table: TableReader) -> Result<Self, StoreError> {
-        let mut entries = Entries::default();
-        for batch in table {
-            read_entries(&batch?, &mut entries);
-        }
-        Ok(Self { entries, num_skipped: 0 })
+        table.finish()?.commit()
     }
 }
 
-fn plan_schema() -> Arc<Schema> {
-    Arc::new(Schema::new(vec![
-        Field::new("row", DataType::Int64, false),
-        Field::new("source", DataType::Utf8, false),
-        Field::new("member", DataType::Utf8, true),
-        Field::new("num_bytes", DataType::UInt64, true),
-        Field::new("modified_ns", DataType::Int64, true),
-        Field::new("offset", DataType::UInt64, true),
-        Field::new("packed_bytes", DataType::UInt64, true),
-        Field::new("crc32", DataType::UInt32, true),
-        Field::new("raw_source", DataType::Binary, true),
-    ]))
-}
-
-fn columns(entries: &Entries, rows: Range<usize>) -> Vec<ArrayRef> {
-    let each = || rows.clone().map(|row| entries.get(row));
-    let stamps = || each().map(|entry| entry.stamp);
-    let places = || each().map(|entry| entry.place);
-    let raw = each().map(|entry| (!entry.is_text()).then(|| entry.path().into_os_string().into_encoded_bytes()));
-    vec![
-        Arc::new(Int64Array::from_iter_values(rows.clone().map(|row| row as i64))),
-        Arc::new(StringArray::from_iter_values(each().map(|entry| entry.path().to_string_lossy().into_owned()))),
-        Arc::new(each().map(|entry| entry.member()).collect::<StringArray>()),
-        Arc::new(stamps().map(|stamp| stamp.map(|stamp| stamp.num_bytes)).collect::<UInt64Array>()),
-        Arc::new(stamps().map(|stamp| stamp.map(|stamp| stamp.modified_ns)).collect::<Int64Array>()),
-        Arc::new(places().map(|place| place.map(|place| place.offset)).collect::<UInt64Array>()),
-        Arc::new(places().map(|place| place.map(|place| place.packed_bytes)).collect::<UInt64Array>()),
-        Arc::new(places().map(|place| place.map(|place| place.crc32)).collect::<UInt32Array>()),
-        Arc::new(raw.collect::<BinaryArray>()),
-    ]
-}
-
-/// Append what a batch of the table holds; a table of the first version has only `source`.
-fn read_entries(batch: &RecordBatch, entries: &mut Entries) {
-    let column = |name| batch.column_by_name(name);
-    let text = |name| column(name).and_then(|found| found.as_string_opt::<i32>());
-    let whole = |name| column(name).and_then(|found| found.as_primitive_opt::<UInt64Type>());
-    let modified = column("modified_ns").and_then(|found| found.as_primitive_opt::<Int64Type>());
-    let crcs = column("crc32").and_then(|found| found.as_primitive_opt::<UInt32Type>());
-    let raw = column("raw_source").and_then(|found| found.as_binary_opt::<i32>());
-    let (members, sizes, offsets, packed) = (text("member"), whole("num_bytes"), whole("offset"), whole("packed_bytes"));
-    for (row, source) in text("source").into_iter().flatten().enumerate() {
-        let Some(source) = source else { continue };
-        let stamp = value(sizes, row).zip(value(modified, row));
-        let stamp = stamp.map(|(num_bytes, modified_ns)| Stamp { num_bytes, modified_ns });
-        let place = value(offsets, row).zip(value(packed, row)).zip(value(crcs, row));
-        let place = place.map(|((offset, packed_bytes), crc32)| Place { offset, packed_bytes, crc32 });
-        match (value(members, row), stamp, place, value(raw, row)) {
-            (Some(member), Some(stamp), Some(place), None) => entries.push_member(Path::new(source), member, stamp, place),
-            (_, _, _, Some(raw)) => entries.push_file(&source::path_of(raw), stamp),
-            _ => entries.push_file(Path::new(source), stamp),
+/// The entries that are not among the first `num_known` of `known` under the same name, with the same size and time.
+fn without_known(listed: &Entries, known: &Entries, num_known: usize) -> Entries {
+    let name = |entry: &Entry<'_>| {
+        let mut bytes = entry.path().into_os_string().into_encoded_bytes();
+        bytes.push(0);
+        bytes.extend_from_slice(entry.member().unwrap_or_default().as_bytes());
+        xxh3_128(&bytes)
+    };
+    let stamps: HashMap<u128, Option<Stamp>> = known.iter().take(num_known).map(|entry| (name(&entry), entry.stamp)).collect();
+    let mut new = Entries::default();
+    for entry in listed.iter() {
+        let is_known = stamps.get(&name(&entry)).is_some_and(|&known| {
+            // Files of a list have no stamp until they are looked at.
+            let stamp = entry.stamp.or_else(|| entry.path().metadata().ok().map(|metadata| Stamp::of(&metadata)));
+            known.is_none() || stamp.is_none() || known == stamp
+        });
+        match (entry.stamp, entry.place, entry.member()) {
+            _ if is_known => {}
+            (Some(stamp), Some(place), Some(member)) => new.push_member(&entry.path(), &member, stamp, place),
+            (stamp, _, _) => new.push_file(&entry.path(), stamp),
         }
     }
-}
-
-/// The value of `row`, when there is a column and a value.
-fn value<A: ArrayAccessor>(column: Option<A>, row: usize) -> Option<A::Item> {
-    column.filter(|column| column.is_valid(row)).map(|column| column.value(row))
-}
-
-/// What must be the same for two runs to write the same bytes.
-fn settings(request: &Request) -> [(&'static str, String); 5] {
-    [
-        (SCHEMA_NOTE, SCHEMA_VERSION.to_string()),
-        ("hfrisk.codec", request.codec.name().to_owned()),
-        ("hfrisk.strict", request.strict.to_string()),
-        ("hfrisk.keep_statements", request.keep_statements.to_string()),
-        ("hfrisk.max_bytes", request.max_bytes.unwrap_or(DEFAULT_MAX_BYTES).to_string()),
-    ]
+    new
 }
 
 fn arguments(request: &Request) -> Result<String, StoreError> {
@@ -188,9 +227,9 @@ fn arguments(request: &Request) -> Result<String, StoreError> {
     let mut names = request.sources.iter().map(absolute).collect::<Result<Vec<String>, StoreError>>()?;
     names.sort_unstable();
     names.dedup();
-    Ok(serde_json::Value::from(names).to_string())
+    Ok(Value::from(names).to_string())
 }
 
-fn refused(folder: &OutputFolder, problem: &str, hint: &'static str) -> StoreError {
-    StoreError::Layout { path: folder.path().to_owned(), problem: problem.to_owned(), hint }
+fn refused(out: &Path, problem: &str, hint: &'static str) -> StoreError {
+    StoreError::Layout { path: out.to_owned(), problem: problem.to_owned(), hint }
 }

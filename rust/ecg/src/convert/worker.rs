@@ -5,10 +5,9 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use crate::convert::Request;
 use crate::convert::budget::LARGE_BYTES;
 use crate::convert::folder::OutputFolder;
-use crate::convert::plan::Plan;
+use crate::convert::plan::{Plan, Settings};
 use crate::convert::records::{Records, Rejected};
 use crate::error::{ParseError, StoreError};
 use crate::recording::{QualityFlags, Recording, Signal};
@@ -17,7 +16,7 @@ use crate::source::{Entry, EntryReader};
 use crate::store::files::{WrittenFile, failed};
 use crate::store::layout::{SHARD_ROWS, shard_path};
 use crate::store::{ChunkEncoder, ShardWriter};
-use crate::xml::{DEFAULT_MAX_BYTES, ParseOptions, Parser};
+use crate::xml::{ParseOptions, Parser};
 
 /// What the workers have done, for the progress display, and the turn that large files take.
 #[derive(Default)]
@@ -66,15 +65,14 @@ pub(crate) struct Worker<'run> {
 
 impl<'run> Worker<'run> {
     pub(crate) fn new(
-        request: &Request,
         folder: &'run OutputFolder,
         plan: &'run Plan,
         counters: &'run Counters,
         stop: &'run AtomicBool,
     ) -> Result<Self, StoreError> {
-        let max_bytes = request.max_bytes.unwrap_or(DEFAULT_MAX_BYTES);
-        let options = ParseOptions { strict: request.strict, keep_statements: request.keep_statements, max_bytes };
-        let encoder = ChunkEncoder::new(request.codec).map_err(|source| failed("cannot write", folder.path(), source))?;
+        let Settings { codec, strict, keep_statements, max_bytes } = plan.settings;
+        let options = ParseOptions { strict, keep_statements, max_bytes };
+        let encoder = ChunkEncoder::new(codec).map_err(|source| failed("cannot write", folder.path(), source))?;
         Ok(Self {
             folder,
             plan,
@@ -89,7 +87,7 @@ impl<'run> Worker<'run> {
             recording: Recording::default(),
             signal: Signal::default(),
             chunk: Vec::new(),
-            records: Records::new(request.keep_statements),
+            records: Records::new(keep_statements),
             rejected: Rejected::default(),
         })
     }
@@ -102,7 +100,7 @@ impl<'run> Worker<'run> {
             if self.stop.load(Ordering::Relaxed) {
                 return Err(StoreError::Cancelled);
             }
-            let source = self.plan.entries().get(row);
+            let source = self.plan.entry(row);
             let is_large = source.stamp.is_some_and(|stamp| stamp.num_bytes > LARGE_BYTES);
             let turn = is_large.then(|| self.counters.large.lock().unwrap_or_else(PoisonError::into_inner));
             match self.convert_file(&source) {

@@ -1,0 +1,5 @@
+"""`python -m hfrisk.convert`."""
+
+from hfrisk.convert.command import main
+
+main()

@@ -1,0 +1,95 @@
+//! `checksums.txt`: the XXH128 of every file of a finished store, as `xxh128sum --check` reads it.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::fs::{self, File};
+use std::io::{Read, Write as _};
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::Mutex;
+
+use xxhash_rust::xxh3::Xxh3;
+
+use crate::convert::folder::{CHECKSUMS, OutputFolder, PARTS, PLAN, RECORDS, REJECTED};
+use crate::convert::share::share;
+use crate::error::StoreError;
+use crate::store::files::{TemporaryFile, failed};
+use crate::store::layout::GROUP_NAME;
+
+const BUFFER_BYTES: usize = 1 << 18;
+
+/// Checksums by file name, relative to OUT.
+pub(crate) type Checksums = BTreeMap<String, u128>;
+
+/// Write the checksums of everything in `folder`; this marks the store as complete.
+pub(crate) fn write(
+    folder: &OutputFolder,
+    num_threads: usize,
+    on_tick: &mut dyn FnMut() -> ControlFlow<()>,
+) -> Result<(), StoreError> {
+    let names = files(folder.path())?;
+    let found = Mutex::new(Checksums::new());
+    share(num_threads, names.len(), on_tick, &|item| {
+        let checksum = of_file(&folder.path().join(&names[item]), &mut |_| ())?;
+        found.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(names[item].clone(), checksum);
+        Ok(())
+    })?;
+    let text = to_text(&found.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner));
+    let mut file = TemporaryFile::create(folder.temporary().join(CHECKSUMS))?;
+    file.write_all(text.as_bytes()).map_err(|source| failed("cannot write", &folder.checksums(), source))?;
+    file.commit(&folder.checksums())
+}
+
+/// Every file of the store at `out` but the checksums themselves, by name.
+pub(crate) fn files(out: &Path) -> Result<Vec<String>, StoreError> {
+    let mut names = Vec::new();
+    let mut waiting: Vec<String> = [PLAN, RECORDS, REJECTED, PARTS, GROUP_NAME].map(str::to_owned).to_vec();
+    while let Some(name) = waiting.pop() {
+        let path = out.join(&name);
+        if path.is_dir() {
+            for entry in fs::read_dir(&path).map_err(|source| failed("cannot list the folder", &path, source))? {
+                let entry = entry.map_err(|source| failed("cannot list the folder", &path, source))?;
+                waiting.push(format!("{name}/{}", entry.file_name().to_string_lossy()));
+            }
+        } else if path.exists() {
+            names.push(name);
+        }
+    }
+    names.sort_unstable();
+    Ok(names)
+}
+
+/// The checksum of a file; `on_bytes` hears how many bytes were read.
+pub(crate) fn of_file(path: &Path, on_bytes: &mut dyn FnMut(usize)) -> Result<u128, StoreError> {
+    let mut file = File::open(path).map_err(|source| failed("cannot read", path, source))?;
+    let mut buffer = vec![0; BUFFER_BYTES];
+    let mut hasher = Xxh3::new();
+    loop {
+        match file.read(&mut buffer).map_err(|source| failed("cannot read", path, source))? {
+            0 => return Ok(hasher.digest128()),
+            found => {
+                hasher.update(&buffer[..found]);
+                on_bytes(found);
+            }
+        }
+    }
+}
+
+/// The lines that `xxh128sum --check` reads.
+pub(crate) fn to_text(checksums: &Checksums) -> String {
+    let mut text = String::new();
+    for (name, checksum) in checksums {
+        let _ = writeln!(text, "{checksum:032x}  {name}");
+    }
+    text
+}
+
+/// Read what [`to_text`] writes, and nothing else.
+pub(crate) fn from_text(text: &str) -> Option<Checksums> {
+    let mut checksums = Checksums::new();
+    for line in text.lines() {
+        let (checksum, name) = line.split_once("  ")?;
+        checksums.insert(name.to_owned(), u128::from_str_radix(checksum, 16).ok()?);
+    }
+    (to_text(&checksums) == text).then_some(checksums)
+}

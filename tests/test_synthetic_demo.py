@@ -42,9 +42,11 @@ def test_the_demo_runs_the_real_commands_in_order_with_the_databases_dsn(tmp_pat
         ["hfrisk.convert", "datasets/ECG-Registry/1.0.0/1.MAIN", "store", "--max-rejected", "50"],
         ["hfrisk.cli", "labels", *study],
         ["hfrisk.cli", "cohort", *study],
+        ["hfrisk.cli", "lint", *study],
         ["hfrisk.train", *study],
         ["hfrisk.cli", "evaluate", "run"],
-        ["hfrisk.cli", "report", "run"],
+        ["hfrisk.cli", "explain", "run"],
+        ["hfrisk.cli", "report", "run", "--with-cases"],
     ]
     assert {dsn for _, dsn in commands} == {DSN}
 

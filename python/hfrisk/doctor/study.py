@@ -11,6 +11,7 @@ from hfrisk.doctor.machine import disk
 from hfrisk.errors import HfriskError
 from hfrisk.omop.connection import connect
 from hfrisk.omop.rights import read_rights
+from hfrisk.omop.source import open_source
 from hfrisk.records import read_rejected
 from hfrisk.registry import metadata_files
 
@@ -85,6 +86,9 @@ def _tabular(config: StudyConfig) -> Finding:
 
 def _database(config: StudyConfig) -> Iterator[Finding]:
     schema = config.omop.cdm_schema
+    if config.omop.source != "postgres":
+        yield _export(config)
+        return
     try:
         with connect(config.omop) as database:
             rights = read_rights(database, schema)
@@ -103,6 +107,17 @@ def _database(config: StudyConfig) -> Iterator[Finding]:
             f"the role {what}; hfrisk's sessions are read-only all the same",
             "ask the database's administrator for a role with SELECT only",
         )
+
+
+def _export(config: StudyConfig) -> Finding:
+    try:
+        with open_source(config.omop) as source:
+            tables = source.tables(config.omop.cdm_schema)
+    except HfriskError as error:
+        return _failed("OMOP tables", error)
+    if not tables:
+        return Finding("OMOP tables", "error", f"schema `{config.omop.cdm_schema}` holds no table", "set `omop.cdm_schema`, often `main`")
+    return Finding("OMOP tables", "ok", f"{len(tables)} tables at `{config.omop.path}`, opened read-only")
 
 
 def _leftovers(config: StudyConfig) -> Finding:

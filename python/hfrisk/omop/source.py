@@ -84,12 +84,16 @@ def read_source(config: OmopConfig, work: Callable[[Source], _T]) -> _T:
 
 
 def open_source(config: OmopConfig) -> Source:
-    """Open the database that `omop.dsn` or the environment names.
+    """Open what `omop.source` says: the database that `omop.dsn` or the environment names, or what stands at `omop.path`.
 
     Raises:
         ConfigError: The DSN cannot be read, or holds a password in the study file.
         DatabaseError: The source cannot be reached or is not there.
     """
+    if config.source != "postgres":
+        from hfrisk.omop.duckdb_source import open_files  # noqa: PLC0415 - DuckDB is for those who read exports
+
+        return open_files(config)
     from hfrisk.omop.connection import connect  # noqa: PLC0415 - psycopg2 is for those who read PostgreSQL
 
     return connect(config)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from hfrisk.config import load_config
+from hfrisk.disclosure import pooled_attrition
 from hfrisk.errors import DataError
-from hfrisk.evaluate.numbers import cell
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,9 +59,8 @@ def read_cohort(path: Path) -> pl.DataFrame:
 
 
 def read_attrition(path: Path, smallest: int) -> list[dict[str, Any]]:
-    """How many ECGs and persons each rule removed, small counts as None; empty where that was not written."""
-    steps = pl.read_csv(path).to_dicts() if path.is_file() else []
-    return [step | {name: cell(step[name], smallest) for name in ("removed_ecgs", "removed_persons")} for step in steps]
+    """How many ECGs and persons each rule removed, rules that removed few pooled; empty where that was not written."""
+    return pooled_attrition(pl.read_csv(path).to_dicts(), smallest) if path.is_file() else []
 
 
 def read_json(path: Path) -> dict[str, Any]:

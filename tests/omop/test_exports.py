@@ -1,5 +1,6 @@
 """OMOP from exported tables and from DuckDB gives what PostgreSQL gives."""
 
+import datetime as dt
 import json
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from hfrisk import doctor, labels
 from hfrisk.config import OmopConfig, PathsConfig, StudyConfig
 from hfrisk.doctor import study as doctor_study
 from hfrisk.errors import ConfigError, DatabaseError
+from hfrisk.omop import persons
 from hfrisk.omop.source import open_source
 
 SYNTHEA = Path(__file__).parents[3] / "shared" / "omop"
@@ -150,14 +152,60 @@ def test_a_table_that_is_there_twice_is_refused(configs):
 def test_without_duckdb_the_package_is_named(configs, monkeypatch):
     monkeypatch.setitem(sys.modules, "duckdb", None)
     monkeypatch.delitem(sys.modules, "hfrisk.omop.duckdb_source", raising=False)
-    with pytest.raises(ModuleNotFoundError, match="duckdb"):
+    with pytest.raises(DatabaseError, match="`duckdb` is not installed") as caught:
         open_source(configs["csv"])
+    assert caught.value.hint == "pip install 'hfrisk[duckdb]'"
+
+
+def test_the_doctor_goes_on_without_duckdb(configs, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "duckdb", None)
+    monkeypatch.delitem(sys.modules, "hfrisk.omop.duckdb_source", raising=False)
+    (finding,) = doctor_study._database(StudyConfig(omop=configs["csv"], paths=PathsConfig(data=tmp_path)))
+    assert (finding.status, finding.hint) == ("error", "pip install 'hfrisk[duckdb]'")
 
 
 def test_the_doctor_counts_the_tables(configs, tmp_path):
     study = StudyConfig(omop=configs["parquet"], paths=PathsConfig(data=tmp_path))
     (finding,) = doctor_study._database(study)
     assert finding == doctor.Finding("OMOP tables", "ok", f"5 tables at `{configs['parquet'].path}`, opened read-only")
+
+
+def exported(folder, **tables):
+    folder.mkdir()
+    for name, text in tables.items():
+        (folder / f"{name}.csv").write_text(text, encoding="utf-8")
+    return OmopConfig(source="files", path=folder)
+
+
+def test_days_without_leading_zeros_are_compared_as_days(tmp_path):
+    visits = "person_id,visit_start_date\n1,2019-3-1\n1,2019-12-01\n"
+    config = exported(tmp_path / "cdm", visit_occurrence=visits, death="person_id,death_date\n1,2019/9/1\n1,2019/10/01\n")
+    with open_source(config) as source:
+        assert persons.last_visits(source, config)["last_visit_date"].to_list() == [dt.date(2019, 12, 1)]
+        assert persons.deaths(source, config)["death_date"].to_list() == [dt.date(2019, 9, 1)]
+
+
+@pytest.mark.parametrize("delimiter", [",", "\t", ";", "|"])
+def test_quotes_that_come_late_in_a_table_are_understood(tmp_path, delimiter):
+    plain = "".join(f"{i},8507,x\n" for i in range(30_000)).replace(",", delimiter)
+    header = delimiter.join(("person_id", "gender_concept_id", "person_source_value"))
+    late = f'30000{delimiter}8532{delimiter}"a{delimiter}b"\n30001{delimiter}8532{delimiter}"a\nb"\n'
+    config = exported(tmp_path / "cdm", person=f"{header}\n{plain}{late}")
+    with open_source(config) as source:
+        assert persons.persons(source, config)["person_id"].to_list() == list(range(30_002))
+
+
+@pytest.mark.parametrize("row", ["2,85", "2,8507,1950,1"])
+def test_a_row_of_another_length_is_an_error_and_never_a_missing_table(tmp_path, row):
+    config = exported(tmp_path / "cdm", person=f"person_id,gender_concept_id,year_of_birth\n1,8507,1950\n{row}\n")
+    with open_source(config) as source, pytest.raises(DatabaseError, match="Line: 3"):
+        persons.persons(source, config)
+
+
+@pytest.mark.parametrize("text", ["", "\n1,2\n", "person_id,PERSON_ID\n1,2\n"])
+def test_a_table_without_a_header_is_named(tmp_path, text):
+    with pytest.raises(DatabaseError, match=r"first line of .*person\.csv"):
+        open_source(exported(tmp_path / "cdm", person=text))
 
 
 @pytest.mark.skipif(not SYNTHEA.is_dir(), reason="the small CDM is not at hand")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import re
 import tempfile
 from pathlib import Path
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 BATCH_ROWS = 100_000
 TABLE_SUFFIXES = (".csv", ".parquet")
+DELIMITERS = (",", "\t", ";", "|")
 _BLOCK = 1 << 20
 _SETTINGS = {
     "autoinstall_known_extensions": "false",
@@ -67,12 +69,13 @@ def open_files(config: OmopConfig) -> DuckDb:
         raise DatabaseError(f"`{path}` holds no .csv and no .parquet file", hint="`omop.path` names the folder of the exported OMOP tables")
     if twice := {name for name in names if names.count(name) > 1}:
         raise DatabaseError(f"`{path}` holds `{min(twice)}` twice", hint="keep one file a table")
-    with _plain_errors():
-        source = DuckDb(duckdb.connect(config=dict(_SETTINGS)), kind="files")
+    with contextlib.ExitStack() as undo, _plain_errors():
+        source = undo.enter_context(DuckDb(duckdb.connect(config=dict(_SETTINGS)), kind="files"))
         for schema in dict.fromkeys((config.cdm_schema, config.vocabulary_schema or config.cdm_schema)):
             source.connection.execute(f"CREATE SCHEMA IF NOT EXISTS {_quoted(schema)}")
             for file, name in zip(files, names, strict=True):
                 source.add_view(file, schema, name)
+        undo.pop_all()
     return source
 
 
@@ -98,9 +101,14 @@ class DuckDb:
         """Let a file be a table, with its columns' names in lower case."""
         if file.suffix.lower() == ".parquet":
             reader = f"read_parquet({_text(file)})"
+            columns = [row[0] for row in self.connection.execute(f"DESCRIBE SELECT * FROM {reader}").fetchall()]
         else:
-            reader = f"read_csv({_text(self._in_utf8(file))}, all_varchar = true, header = true)"
-        columns = [row[0] for row in self.connection.execute(f"DESCRIBE SELECT * FROM {reader}").fetchall()]
+            readable = self._in_utf8(file)
+            delimiter, columns = _header(readable, file)
+            types = ", ".join(f"{_text(column)}: 'VARCHAR'" for column in columns)
+            # Nothing is guessed from the rows: a guess misread a table with one short row, and refused one whose quotes come late.
+            dialect = f"auto_detect = false, header = true, delim = {_text(delimiter)}, quote = '\"', escape = '\"'"
+            reader = f"read_csv({_text(readable)}, {dialect}, columns = {{{types}}})"
         chosen = ", ".join(f"{_quoted(column)} AS {_quoted(column.lower().strip())}" for column in columns)
         self.connection.execute(f"CREATE VIEW {_quoted(schema)}.{_quoted(name)} AS SELECT {chosen} FROM {reader}")
 
@@ -156,6 +164,18 @@ class DuckDb:
         except UnicodeDecodeError:
             raise DatabaseError(f"`{file}` is neither UTF-8 nor cp949", hint="save it as UTF-8 in a copy of the folder") from None
         return copy
+
+
+def _header(readable: Path, file: Path) -> tuple[str, list[str]]:
+    """Delimiter and names of the columns, from the first line of the file or of its copy in UTF-8."""
+    with readable.open(encoding="utf-8-sig", newline="") as lines:
+        line = lines.readline()
+    delimiter = max(DELIMITERS, key=line.count)
+    columns = next(csv.reader([line], delimiter=delimiter), [])
+    plain = [column.lower().strip() for column in columns]
+    if not all(plain) or not plain or len(set(plain)) < len(plain):
+        raise DatabaseError(f"the first line of `{file}` does not name its columns, each once", hint="export the table with its header")
+    return delimiter, columns
 
 
 def _is_utf8(file: Path) -> bool:

@@ -6,7 +6,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
-from hfrisk.errors import ConnectionLostError
+from hfrisk.errors import ConnectionLostError, DatabaseError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -88,11 +88,17 @@ def open_source(config: OmopConfig) -> Source:
 
     Raises:
         ConfigError: The DSN cannot be read, or holds a password in the study file.
-        DatabaseError: The source cannot be reached or is not there.
+        DatabaseError: The source cannot be reached or is not there, or the package that reads it is not installed.
     """
     if config.source != "postgres":
-        from hfrisk.omop.duckdb_source import open_files  # noqa: PLC0415 - DuckDB is for those who read exports
-
+        try:
+            from hfrisk.omop.duckdb_source import open_files  # noqa: PLC0415 - DuckDB is for those who read exports
+        except ModuleNotFoundError as error:
+            if error.name != "duckdb":
+                raise
+            raise DatabaseError(
+                f'`omop.source` is "{config.source}", and the package `duckdb` is not installed', hint="pip install 'hfrisk[duckdb]'"
+            ) from None
         return open_files(config)
     from hfrisk.omop.connection import connect  # noqa: PLC0415 - psycopg2 is for those who read PostgreSQL
 

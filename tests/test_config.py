@@ -79,3 +79,10 @@ def test_a_missing_study_file_is_named_with_a_hint(tmp_path):
         load_config(tmp_path / "none.toml")
     assert "none.toml" in caught.value.message
     assert "demo" in str(caught.value)
+
+
+@pytest.mark.parametrize("written", ["2018-01-01", '"2018-01-01"'])
+def test_a_date_may_be_written_with_quotes_or_without(tmp_path, written):
+    path = tmp_path / "study.toml"
+    path.write_text("", encoding="utf-8")
+    assert load_config(path, ["split.method=temporal", f"split.test_from={written}"]).split.test_from == "2018-01-01"

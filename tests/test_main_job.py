@@ -10,6 +10,7 @@ import torch
 
 import hfrisk
 from hfrisk import cohort, evaluate, labels, report, train
+from hfrisk.cohort.files import read_tables
 from hfrisk.config import load_config
 from hfrisk.convert import convert
 from hfrisk.synthetic import make_hospital
@@ -96,3 +97,19 @@ def test_no_name_or_number_of_a_patient_is_in_what_was_made(hospital, result):
     made += [hospital / "data" / "cohort.json", hospital / "data" / "attrition.csv"]
     text = {path: path.read_bytes() for path in made if path.suffix in {".parquet", ".json", ".jsonl", ".html", ".csv", ".toml"}}
     assert [(path.name, secret) for path, content in text.items() for secret in secrets if secret in content] == []
+
+
+def test_incident_labels_come_from_the_same_hospital(hospital):
+    config = load_config(hospital / "study.toml", [*SETTINGS, "cohort.mode=incident", "cohort.horizon_days=1825"])
+    made = cohort.build(**read_tables(config), config=config)
+    labelled = made.frame.drop_nulls("y")
+    event = labelled.filter(pl.col("y") == 1)
+    assert 0 < event.height < labelled.height < made.frame.height
+    assert event["time_to_event_days"].is_between(31, 1825).all()
+    assert (labelled.filter(pl.col("y") == 0, ~pl.col("event_observed"))["time_to_event_days"] >= 1825).all()
+    assert set(made.frame.filter(pl.col("y").is_null())["reason"]) & {
+        "censored",
+        "prior_outcome",
+        "event_in_blanking",
+        "insufficient_history",
+    }

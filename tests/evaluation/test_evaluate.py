@@ -1,6 +1,7 @@
 """Evaluation of a run: what is measured, what is written, what is refused."""
 
 import json
+import re
 
 import numpy as np
 import polars as pl
@@ -117,6 +118,21 @@ def test_an_empty_test_split_is_refused(trained_run):
 def test_a_person_in_two_splits_is_refused(trained_run):
     moved = pl.when(pl.col("row") == pl.col("row").max().over("person_id")).then(pl.lit("train")).otherwise("split")
     refused(trained_run(change=lambda cohort: cohort.with_columns(split=moved)), "persons are in more than one split")
+
+
+def test_a_signal_in_two_splits_is_refused(trained_run):
+    torn = pl.lit(7, dtype=pl.UInt64)
+    refused(trained_run(change=lambda cohort: cohort.with_columns(payload_hash=torn)), "1 signals are in more than one split")
+
+
+def test_a_signal_in_two_splits_that_the_study_lets_pass_is_measured(trained_run):
+    run = trained_run(change=lambda cohort: cohort.with_columns(payload_hash=pl.lit(7, dtype=pl.UInt64)))
+    path = run / "config.toml"
+    lint = 'allow = ["signal_in_two_splits"]\nreason = "copies of one demonstration"'
+    path.write_text(
+        re.sub(r"\[lint\]\nallow = [^\n]*\nreason = [^\n]*", f"[lint]\n{lint}", path.read_text(encoding="utf-8")), encoding="utf-8"
+    )
+    assert evaluate.run(run)["splits"]["test"]["num_ecgs"] > 0
 
 
 def test_predictions_that_are_not_finite_are_refused(trained_run):

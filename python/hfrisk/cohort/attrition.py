@@ -24,7 +24,7 @@ def attrition(frame: pl.DataFrame, registry: pl.DataFrame, config: StudyConfig) 
 
     Returns:
         `step`, `rule`, `num_ecgs` and `num_persons` (left after the step), `removed_ecgs`, `removed_persons` (without any ECG since),
-        `reason` (as in cohort.parquet). The numbers are exact; `hfrisk.disclosure.safe_attrition` makes them fit to leave the site.
+        `reason` (as in cohort.parquet). The numbers are exact; `hfrisk.disclosure.pooled_attrition` makes them fit to leave the site.
     """
     rules = ["start", "not_converted", *_in_force(frame, config)]
     text = {"start": "ECG is registered or converted", "not_converted": "registered, but not converted"} | REMOVALS

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import tomllib
 import types
 import typing
@@ -130,6 +131,13 @@ def _build(cls: type[_T], raw: Mapping[str, Any], *, where: str, base: Path, sec
     return cls(**values)
 
 
+def _widened(value: Any, hint: Any) -> Any:  # noqa: ANN401
+    """A whole number where a fraction may stand, and a date as TOML writes it where text does."""
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    return value.isoformat() if hint is str and type(value) is dt.date else value
+
+
 def _check(value: Any, hint: Any, *, where: str, base: Path) -> Any:  # noqa: ANN401
     if typing.get_origin(hint) is Literal:
         allowed = typing.get_args(hint)
@@ -146,8 +154,7 @@ def _check(value: Any, hint: Any, *, where: str, base: Path) -> Any:  # noqa: AN
         if not isinstance(value, str | Path):
             raise ConfigError(f"{where} is {value!r}, expected a path", hint="paths are strings in quotes")
         return base / Path(value).expanduser()
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+    value = _widened(value, hint)
     if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
         raise ConfigError(f"{where} is {value!r}, expected {hint.__name__}", hint="see the README's study file")
     return value

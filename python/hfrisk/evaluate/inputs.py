@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from hfrisk.cohort.split import num_in_two_splits
 from hfrisk.config import load_config
 from hfrisk.disclosure import pooled_attrition
 from hfrisk.errors import DataError
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
 
     from hfrisk.config import StudyConfig
@@ -35,11 +37,15 @@ def load_run_config(run_folder: Path) -> StudyConfig:
     return load_config(path)
 
 
-def read_cohort(path: Path) -> pl.DataFrame:
+def read_cohort(path: Path, *, allow: Collection[str] = ()) -> pl.DataFrame:
     """Read the labelled ECGs.
 
+    Args:
+        path: cohort.parquet.
+        allow: Checks of the leakage lint that the study lets pass, with a reason.
+
     Raises:
-        DataError: The file is absent or lacks a column, a person is in two splits, or nothing is there to test on.
+        DataError: The file is absent or lacks a column, a person or a signal is in two splits, or nothing is there to test on.
     """
     if not path.is_file():
         raise DataError(f"no cohort at `{path}`", hint="`hfrisk cohort --config study.toml` writes it")
@@ -53,6 +59,13 @@ def read_cohort(path: Path) -> pl.DataFrame:
             f"`{path}`: {num_split_persons} persons are in more than one split, so the test would flatter",
             hint="`hfrisk cohort --config study.toml` writes it anew; with `split.file`, give each person one line",
         )
+    if "payload_hash" in cohort.columns and "signal_in_two_splits" not in allow:
+        num_split_signals = num_in_two_splits(cohort, "payload_hash")
+        if num_split_signals:
+            raise DataError(
+                f"`{path}`: {num_split_signals} signals are in more than one split, so the test would flatter",
+                hint="`hfrisk lint` tells more; `hfrisk cohort --config study.toml` writes it anew",
+            )
     if cohort.filter(pl.col("split") == "test").is_empty():
         raise DataError(f"`{path}`: no labelled ECG is in the test split", hint="raise split.test_fraction, or add persons")
     return cohort

@@ -65,7 +65,7 @@ def run(run_folder: Path) -> dict[str, Any]:
     model = run_folder / MODEL_FILE
     if not model.is_file():
         raise DataError(f"no trained model at `{model}`", hint="finish the training first: `python -m hfrisk.train --config study.toml`")
-    cohort = read_cohort(config.paths.data / "cohort.parquet")
+    cohort = read_cohort(config.paths.data / "cohort.parquet", allow=config.lint.allow)
     predictions, fitted = _predict(model, config, cohort.filter(pl.col("split").is_in(["test", "validation"])))
     with Console(stderr=True).status("measuring, with intervals from resampled persons ..."):
         measured = _measure(run_folder, config, describe(cohort, config), predictions, fitted)

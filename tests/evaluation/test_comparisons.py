@@ -11,6 +11,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from hfrisk import evaluate, metrics
+from hfrisk.cohort.shuffle import shuffle_labels
 from hfrisk.config import EvaluateConfig
 from hfrisk.errors import ConfigError
 from hfrisk.evaluate import baselines, contenders, ecgs, subgroups, table_one
@@ -73,8 +74,7 @@ def test_a_training_split_with_too_few_events_has_no_baseline(parts):
 
 
 def judged(train, test):
-    shuffled = contenders.permuted(train, test, seed=0)
-    statistics = {contenders.PERMUTED: metrics.RiskStatistics(test["y"], shuffled)}
+    statistics = {contenders.PERMUTED: metrics.RiskStatistics(*contenders.permuted(train, test, seed=0))}
     return contenders.judge_permuted(metrics.bootstrap(statistics, test["person_id"], num_resamples=100))
 
 
@@ -86,9 +86,16 @@ def test_shuffled_labels_teach_nothing(parts):
 
 def test_shuffled_labels_that_are_learned_all_the_same_are_seen(parts, monkeypatch):
     train, test = parts
-    leak = test["tabular:risk"].to_numpy()
+    dealt = shuffle_labels(pl.concat([part.select("person_id", "y") for part in parts]), seed=0)[train.height :]
+    leak = dealt.to_numpy() + np.random.default_rng(0).normal(0, 1, test.height)
     monkeypatch.setattr(baselines, "fit_and_predict", lambda *_, **__: leak)
     assert not judged(train, test)["passed"]
+
+
+def test_a_strong_honest_feature_is_no_alarm(parts, monkeypatch):
+    train, test = parts
+    monkeypatch.setattr(baselines, "fit_and_predict", lambda *_, **__: test["tabular:risk"].to_numpy())
+    assert judged(train, test)["passed"]
 
 
 def test_the_temporal_hold_out_learns_only_from_what_is_older(parts, monkeypatch):

@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from hfrisk import metrics
+from hfrisk.cohort.shuffle import shuffle_labels
 from hfrisk.evaluate import baselines
 from hfrisk.evaluate.inputs import MODEL_FILE, inputs_of, load_run_config
 from hfrisk.evaluate.numbers import count, plain, plain_estimate
@@ -79,13 +80,19 @@ def contenders(run_folder: Path, config: StudyConfig, train: pl.DataFrame, test:
     return found
 
 
-def permuted(train: pl.DataFrame, test: pl.DataFrame, *, seed: int) -> Floats | None:
-    """Teach the boosted baseline shuffled labels and predict the test ECGs; whatever it still finds is a leak. None without features."""
+def permuted(train: pl.DataFrame, test: pl.DataFrame, *, seed: int) -> tuple[Floats, Floats] | None:
+    """Teach the boosted baseline shuffled labels; whatever it still finds of them in the test ECGs is a leak.
+
+    Returns:
+        Shuffled labels and logits of the test ECGs, (N,) each; None without features, or where one class is missing after the shuffle.
+    """
     baseline = baselines.strongest(train)
     if baseline is None:
         return None
-    shuffled = np.random.default_rng(seed).permutation(train["y"].to_numpy())
-    return baselines.fit_and_predict(baseline, train, test, seed=seed, y=shuffled)
+    shuffled = shuffle_labels(pl.concat([part.select("person_id", "y") for part in (train, test)]), seed=seed).to_numpy()
+    taught, expected = shuffled[: train.height], shuffled[train.height :]
+    logit = baselines.fit_and_predict(baseline, train, test, seed=seed, y=taught)
+    return None if logit is None or expected.min() == expected.max() else (expected.astype(np.float64), logit)
 
 
 def compare(found: list[Contender], drawn: Bootstrap) -> list[dict[str, Any]]:

@@ -114,7 +114,7 @@ def _measure(run_folder: Path, config: StudyConfig, ecgs: pl.DataFrame, predicti
     beside = subgroups.subgroup_statistics(groups, of_split["test"], smallest)
     beside |= {one.name: metrics.RiskStatistics(y, one.logit, with_calibration=False) for one in others}
     if shuffled is not None:
-        beside[PERMUTED] = metrics.RiskStatistics(y, shuffled, with_calibration=False)
+        beside[PERMUTED] = metrics.RiskStatistics(*shuffled, with_calibration=False)
     before = fitted.undo(logit)
     drawn = measure.draw(of_split["test"], before, chosen, thresholds=[cut for *_, cut in points], beside=beside)
     return {

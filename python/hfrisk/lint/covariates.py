@@ -7,11 +7,11 @@ import re
 from typing import TYPE_CHECKING
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+import polars as pl
+from sklearn.ensemble import ExtraTreesClassifier
 
 from hfrisk import metrics
+from hfrisk.cohort.shuffle import shuffle_labels
 from hfrisk.lint.finding import Finding
 from hfrisk.omop.covariates import banned
 from hfrisk.run_folder import sha256_of
@@ -20,7 +20,6 @@ from hfrisk.tabular import FeatureStatistics, feature_names, join_tabular
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    import polars as pl
     from numpy.typing import NDArray
 
     from hfrisk.config import StudyConfig
@@ -48,7 +47,7 @@ def check_covariates(
             yield Finding(name, "not run", "the study has no tabular file")
         return
     used = frame.drop_nulls("y")
-    train, validation = (used.filter(used["split"] == split) for split in ("train", "validation"))
+    train = used.filter(pl.col("split") == "train")
     features = feature_names(table)
     yield _dated(table, config)
     yield _named(features)
@@ -56,40 +55,36 @@ def check_covariates(
     y = train["y"].to_numpy().astype(np.float64)
     yield _single(values, y, features, config.lint.max_covariate_auroc)
     yield _statistics(values, features, statistics)
-    yield permuted_label(
-        values, y, join_tabular(validation, table, names=features), validation["y"].to_numpy(), config.lint.max_permuted_auroc
-    )
+    yield permuted_label(join_tabular(used, table, names=features), used, config.lint.max_permuted_auroc)
 
 
-def permuted_label(
-    train: NDArray[np.float64], y: NDArray[np.float64], test: NDArray[np.float64], y_test: NDArray[np.generic], limit: float
-) -> Finding:
-    """Teach a logistic regression shuffled labels; what it can still tell on the other split was leaked.
+def permuted_label(values: NDArray[np.float64], used: pl.DataFrame, limit: float) -> Finding:
+    """Teach randomised trees labels dealt out anew among persons; what they find again on validation comes from recognising persons.
 
     Args:
-        train: Features, (N, F), NaN for missing.
-        y: Their outcomes.
-        test: Features of the other split.
-        y_test: Their outcomes.
+        values: Features of all labelled ECGs, (N, F), NaN for missing.
+        used: Their `person_id`, `y` and `split`.
         limit: AUROC that shuffled labels may reach; a small split is given the room that chance takes.
     """
-    counts = [int((labels == value).sum()) for labels in (y, y_test) for value in (0, 1)]
-    if min(counts) < _FEWEST_OF_A_CLASS:
-        return Finding("permuted_label", "not run", "a split has fewer than 10 ECGs of one class")
-    generator = np.random.default_rng(0)
-    means = np.nanmean(np.where(np.isfinite(train).any(axis=0), train, 0.0), axis=0)
-    filled = [np.where(np.isfinite(values), values, means) for values in (train, test)]
-    reached = []
-    for _ in range(_NUM_SHUFFLES):
-        model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=200))
-        model.fit(filled[0], generator.permutation(y))
-        reached.append(metrics.auroc(y_test, model.decision_function(filled[1])))
-    mean = float(np.mean(reached))
-    # Of a useless score, with the standard deviation of Mann and Whitney's statistic.
-    chance = 3 * np.sqrt((sum(counts[2:]) + 1) / (12 * counts[2] * counts[3]) / _NUM_SHUFFLES)
-    message = f"taught shuffled labels, the tabular features reach an AUROC of {mean:.3f} on validation"
-    if mean > max(limit, 0.5 + chance):
-        return Finding("permuted_label", "failed", f"{message}, above {max(limit, 0.5 + chance):.2f}")
+    is_train, is_validation = ((used["split"] == split).to_numpy() for split in ("train", "validation"))
+    filled = np.nan_to_num(values, nan=-1e9, posinf=1e9, neginf=-1e9)
+    reached, room = [], 0.0
+    for seed in range(_NUM_SHUFFLES):
+        y = shuffle_labels(used, seed=seed).to_numpy()
+        counts = [int((y[part] == label).sum()) for part in (is_train, is_validation) for label in (0, 1)]
+        if min(counts) < _FEWEST_OF_A_CLASS:
+            return Finding("permuted_label", "not run", "a split has fewer than 10 ECGs of one class")
+        model = ExtraTreesClassifier(n_estimators=50, random_state=seed)
+        model.fit(filled[is_train], y[is_train])
+        reached.append(metrics.auroc(y[is_validation], model.predict_proba(filled[is_validation])[:, 1]))
+        num_persons = used.filter(pl.Series(is_validation))["person_id"].n_unique()
+        share = counts[3] / (counts[2] + counts[3])
+        # The standard deviation of a useless score, of as many independent ECGs as there are persons.
+        room = 3 * float(np.sqrt((num_persons + 1) / (12 * num_persons**2 * share * (1 - share)) / _NUM_SHUFFLES))
+    mean, bound = float(np.mean(reached)), max(limit, 0.5 + room)
+    message = f"taught labels dealt out anew among persons, the tabular features find them again with an AUROC of {mean:.3f}"
+    if mean > bound:
+        return Finding("permuted_label", "failed", f"{message}, above {bound:.2f}: persons of the training split are in validation")
     return Finding("permuted_label", "passed", message)
 
 

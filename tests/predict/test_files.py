@@ -83,6 +83,20 @@ def test_a_table_by_person_wants_to_know_whose_the_files_are(make_model, files, 
         run(make_model("both"), [files], tmp_path / "out.csv", tabular=tmp_path / "persons.csv")
 
 
+def test_rows_of_a_store_mean_nothing_to_files(make_model, files, tmp_path):
+    pl.DataFrame({"row": range(4), "age": [50.0] * 4, "diabetes": [0] * 4}).write_csv(tmp_path / "rows.csv")
+    with pytest.raises(ConfigError, match="by row of a store"):
+        run(make_model("both"), [files], tmp_path / "out.csv", tabular=tmp_path / "rows.csv")
+
+
+def test_a_table_with_rows_and_files_is_joined_by_file(make_model, files, by_file, tmp_path):
+    table = pl.read_csv(by_file)
+    table.with_columns(row=pl.int_range(table.height)).write_csv(tmp_path / "both.csv")
+    path = make_model("both")
+    expected, found = (run(path, [files], tmp_path / "out.csv", tabular=given) for given in (by_file, tmp_path / "both.csv"))
+    assert found.equals(expected)
+
+
 def test_quality_flags_are_named(make_model, files, tmp_path):
     text = (files / "ecg0.xml").read_text(encoding="latin-1")
     (files / "ecg0.xml").write_text(text.replace("<LeadDataCRC32>", "<LeadDataCRC32>1"), encoding="latin-1")

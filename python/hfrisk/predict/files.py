@@ -75,6 +75,13 @@ def run(
             f"`{tabular}` is by person, and nothing says whose the ECGs are",
             hint="name the metadata files with `--registry FOLDER`, or give a table with a column `ecg_file`",
         )
+    if table is not None and not _is_store(sources):
+        # Rows are those of the store that the table was made for, and these files are none of it.
+        if {"row", "ecg_file"} & set(table.columns) == {"row"}:
+            raise ConfigError(
+                f"`{tabular}` is by row of a store, and the sources are files", hint="give a table with a column `ecg_file`, or the store"
+            )
+        table = table.drop("row", strict=False)
     owners = None if registry is None else read_registry(registry)
     output.parent.mkdir(parents=True, exist_ok=True)
     with _as_store(sources, output.parent, num_threads) as store:
@@ -110,10 +117,14 @@ def _predict(predictor: Predictor, store: EcgStore, table: pl.DataFrame | None, 
     return pl.concat([predicted, rejected], how="diagonal").select(COLUMNS).sort("source", maintain_order=True)
 
 
+def _is_store(sources: Sequence[Path]) -> bool:
+    return len(sources) == 1 and ((sources[0] / "ecg.zarr").is_dir() or sources[0].name == "ecg.zarr")
+
+
 @contextlib.contextmanager
 def _as_store(sources: Sequence[Path], workplace: Path, num_threads: int) -> Iterator[EcgStore]:
     """Open the one source that is a store, or convert the sources to a temporary one."""
-    if len(sources) == 1 and ((sources[0] / "ecg.zarr").is_dir() or sources[0].name == "ecg.zarr"):
+    if _is_store(sources):
         yield hfrisk.open(sources[0], num_threads=num_threads)
         return
     folder = Path(tempfile.mkdtemp(prefix=TEMPORARY, dir=workplace))

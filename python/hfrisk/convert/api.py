@@ -7,6 +7,7 @@ import os
 from typing import TYPE_CHECKING, Any, Literal
 
 from hfrisk import _core
+from hfrisk.errors import StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -71,6 +72,7 @@ def convert(
     max_file_mb: float | None = None,
     memory: int | None = None,
     part: tuple[int, int] | None = None,
+    dask: str | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Summary:
     """Convert ECG files to a store, continue a conversion that was stopped, or add files to a finished store.
@@ -89,28 +91,39 @@ def convert(
         max_file_mb: Reject larger files; 64 unless told otherwise.
         memory: Bytes that the process may take at most: fewer threads run where they would not fit.
         part: (i, n) converts the i-th of n equal shares of the shards, from 1, at the same time as others convert theirs; then `finish`.
+        dask: Address of a Dask scheduler, such as `tcp://host:8786`, or its scheduler file: the cluster's workers convert the shards, and
+            see `sources` and `out` under the same paths. Their number and memory are the cluster's.
         on_progress: Called about twenty times a second; an exception from it stops the run.
 
     Raises:
-        StoreError: The sources cannot be listed, or `out` holds something else or cannot be written.
+        StoreError: The sources cannot be listed, the cluster cannot work, or `out` holds something else or cannot be written.
         KeyboardInterrupt: Ctrl-C; the same call continues.
     """
     if isinstance(sources, str | os.PathLike):
         sources = [sources]
-    summary = _core.convert(
-        [os.fspath(source) for source in sources],
-        out,
-        num_threads=num_threads,
-        codec=codec,
-        strict=strict,
-        overwrite=overwrite,
-        keep_statements=keep_statements,
-        max_file_mb=max_file_mb,
-        memory=memory,
-        part=part,
-        on_progress=_listener(on_progress),
-    )
-    return Summary(**summary)
+    names = [os.fspath(source) for source in sources]
+    settings: dict[str, Any] = {
+        "num_threads": num_threads,
+        "codec": codec,
+        "strict": strict,
+        "overwrite": overwrite,
+        "keep_statements": keep_statements,
+        "max_file_mb": max_file_mb,
+        "on_progress": _listener(on_progress),
+    }
+    if dask is None:
+        return Summary(**_core.convert(names, out, memory=memory, part=part, **settings))
+    if memory is not None or part is not None:
+        raise ValueError("`memory` and `part` are of a local run; with `dask` the cluster decides both")
+    try:
+        from hfrisk.convert.cluster import convert_on_cluster  # noqa: PLC0415 - the package is optional
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in {"dask", "distributed"}:
+            raise
+        raise StoreError(
+            f"a conversion on a cluster needs the package `{error.name}`, which is not installed", hint="pip install 'hfrisk[dask]'"
+        ) from None
+    return Summary(**convert_on_cluster(names, out, dask, **settings))
 
 
 def finish(out: str | os.PathLike[str], *, num_threads: int = 0, on_progress: Callable[[Progress], None] | None = None) -> Summary:

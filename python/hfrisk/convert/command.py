@@ -51,6 +51,7 @@ def convert_command(  # noqa: C901 - one branch an option
     memory: Annotated[int | None, typer.Option(parser=_bytes, help="The most memory to take, such as 800M or 2G.", metavar="SIZE")] = None,
     max_rejected: Annotated[float, typer.Option(min=0, max=100, help="Percent of files; with more rejected the exit code is 3.")] = 5,
     part: Annotated[str, typer.Option(metavar="I/N", help="Convert the I-th of N shares, as one task of a job array.")] = "",
+    dask: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Convert on a Dask cluster: its scheduler's address or file.")] = None,
     finish_it: Annotated[bool, typer.Option("--finish", help="Close the store OUT when all parts are done.")] = False,
     verify_it: Annotated[bool, typer.Option("--verify", help="Read all of the store OUT and report damage; nothing is written.")] = False,
     log_json: Annotated[Path | None, typer.Option(metavar="FILE", help="Append events to FILE, one JSON object a line.")] = None,
@@ -60,13 +61,17 @@ def convert_command(  # noqa: C901 - one branch an option
     """Convert hospital ECG XML to a store; the same command again continues, and new files are added."""
     *sources, out = paths
     if verify_it or finish_it:
-        if sources or (verify_it and finish_it) or part:
+        if sources or (verify_it and finish_it) or part or dask:
             raise typer.BadParameter("`--verify` and `--finish` take OUT alone")
     elif not sources:
         raise typer.BadParameter("name at least one SOURCE, then OUT")
     share = _read_part(part)
     if share is not None and overwrite:
         raise typer.BadParameter("a part cannot overwrite what others are writing; remove OUT first")
+    if dask and (part or memory is not None):
+        raise typer.BadParameter(
+            "with `--dask` the cluster decides who does what and how much memory there is: leave out --part and --memory"
+        )
     with exit_on_error():
         if verify_it:
             _verify(out, threads, quiet=quiet, as_json=as_json)
@@ -86,10 +91,18 @@ def convert_command(  # noqa: C901 - one branch an option
                 max_file_mb=max_file_mb,
                 memory=memory,
                 part=share,
+                dask=dask,
                 on_progress=listener,
             )
 
-        settings = {"codec": codec, "strict": strict, "part": part or None, "finish": finish_it, "max_rejected": max_rejected}
+        settings = {
+            "codec": codec,
+            "strict": strict,
+            "part": part or None,
+            "dask": dask is not None,
+            "finish": finish_it,
+            "max_rejected": max_rejected,
+        }
         with contextlib.nullcontext() if log_json is None else JsonLog(log_json, **settings) as log:
             try:
                 with contextlib.nullcontext() if quiet else progress_display() as shown:

@@ -33,10 +33,7 @@ pub(crate) fn convert<'py>(
     part: Option<(usize, usize)>,
     on_progress: Option<Py<PyAny>>,
 ) -> PyResult<Bound<'py, PyDict>> {
-    let codec = Codec::from_name(codec).ok_or_else(|| {
-        let names = Codec::ALL.map(Codec::name).join(", ");
-        PyValueError::new_err(format!("codec {codec:?} is not one of {names}"))
-    })?;
+    let codec = codec_named(codec)?;
     if part.is_some_and(|(part, num_parts)| part == 0 || part > num_parts || overwrite) {
         return Err(PyValueError::new_err("a part is a pair (i, n) with 1 <= i <= n, and does not overwrite"));
     }
@@ -76,44 +73,15 @@ pub(crate) fn verify(
     Ok(values)
 }
 
-#[pyfunction]
-#[pyo3(signature = (out, shards, *, num_threads = 0, on_progress = None))]
-pub(crate) fn convert_shards(
-    py: Python<'_>,
-    out: PathBuf,
-    shards: Vec<usize>,
-    num_threads: usize,
-    on_progress: Option<Py<PyAny>>,
-) -> PyResult<Bound<'_, PyDict>> {
-    let done = listened(py, on_progress, |listener| core::convert_shards(&out, &shards, num_threads, listener))?;
-    progress_dict(py, &done)
-}
-
-#[pyfunction]
-#[pyo3(signature = (
-    sources, out, *, codec = "ecgpack", strict = false, overwrite = false, keep_statements = false, max_file_mb = None,
-    on_progress = None
-))]
-#[allow(clippy::too_many_arguments)]
-pub(crate) fn plan(
-    py: Python<'_>,
-    sources: Vec<PathBuf>,
-    out: PathBuf,
-    codec: &str,
-    strict: bool,
-    overwrite: bool,
-    keep_statements: bool,
-    max_file_mb: Option<f64>,
-    on_progress: Option<Py<PyAny>>,
-) -> PyResult<Vec<usize>> {
-    let codec = Codec::from_name(codec).ok_or_else(|| PyValueError::new_err(format!("there is no codec {codec:?}")))?;
-    let max_bytes = max_file_mb.map(max_bytes).transpose()?;
-    let request = Request { sources, out, codec, strict, keep_statements, max_bytes, overwrite, ..Request::default() };
-    listened(py, on_progress, |listener| core::plan(&request, listener))
+pub(crate) fn codec_named(name: &str) -> PyResult<Codec> {
+    Codec::from_name(name).ok_or_else(|| {
+        let names = Codec::ALL.map(Codec::name).join(", ");
+        PyValueError::new_err(format!("codec {name:?} is not one of {names}"))
+    })
 }
 
 /// Do `work` without the interpreter; what the caller's function or a signal raises ends it and comes out.
-fn listened<T: Send>(
+pub(crate) fn listened<T: Send>(
     py: Python<'_>,
     on_progress: Option<Py<PyAny>>,
     work: impl FnOnce(&mut dyn FnMut(&Progress) -> ControlFlow<()>) -> Result<T, StoreError> + Send,
@@ -141,7 +109,7 @@ fn listened<T: Send>(
     }
 }
 
-fn progress_dict<'py>(py: Python<'py>, progress: &Progress) -> PyResult<Bound<'py, PyDict>> {
+pub(crate) fn progress_dict<'py>(py: Python<'py>, progress: &Progress) -> PyResult<Bound<'py, PyDict>> {
     let Progress { num_files, num_done, num_resumed, num_rejected, num_bytes, seconds } = *progress;
     let counts = [num_files, num_done, num_resumed, num_rejected, num_bytes];
     let values =
@@ -150,7 +118,7 @@ fn progress_dict<'py>(py: Python<'py>, progress: &Progress) -> PyResult<Bound<'p
     Ok(values)
 }
 
-fn summary_dict<'py>(py: Python<'py>, summary: &Summary) -> PyResult<Bound<'py, PyDict>> {
+pub(crate) fn summary_dict<'py>(py: Python<'py>, summary: &Summary) -> PyResult<Bound<'py, PyDict>> {
     let counts = [
         ("num_files", summary.num_files),
         ("num_converted", summary.num_converted),

@@ -8,6 +8,7 @@ mod convert;
 mod errors;
 mod reader;
 mod recording;
+mod shared;
 
 use pyo3::exceptions::PyRuntimeWarning;
 use pyo3::prelude::*;
@@ -24,13 +25,13 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("instruction_sets", hfrisk_ecg::cpu::instruction_sets())?;
     module.add_class::<reader::BatchReader>()?;
     module.add_class::<recording::Recording>()?;
+    module.add_class::<shared::ShardConverter>()?;
+    module.add_class::<shared::SharedConversion>()?;
     module.add_function(wrap_pyfunction!(reader::available_memory, module)?)?;
     module.add_function(wrap_pyfunction!(recording::parse, module)?)?;
     module.add_function(wrap_pyfunction!(convert::convert, module)?)?;
     module.add_function(wrap_pyfunction!(convert::finish, module)?)?;
     module.add_function(wrap_pyfunction!(convert::verify, module)?)?;
-    module.add_function(wrap_pyfunction!(convert::plan, module)?)?;
-    module.add_function(wrap_pyfunction!(convert::convert_shards, module)?)?;
     module.add_function(wrap_pyfunction!(codec::ecgpack_encode, module)?)?;
     module.add_function(wrap_pyfunction!(codec::ecgpack_decode, module)?)
 }

@@ -17,6 +17,7 @@ mod plan;
 mod records;
 mod run;
 mod share;
+mod shared;
 mod summary;
 mod verify;
 mod worker;
@@ -26,6 +27,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 pub use records::measurements;
+pub use shared::{ShardConverter, SharedConversion};
 pub use summary::Summary;
 pub use verify::{Damage, Verification, verify};
 
@@ -104,31 +106,6 @@ pub fn convert(request: &Request, on_progress: &mut dyn FnMut(&Progress) -> Cont
     summary::of_complete(&folder, &plan, &done, started.elapsed())
 }
 
-/// Make or continue the plan of a conversion and tell which shards are to be done; whoever calls [`convert_shards`] may do them.
-///
-/// # Errors
-/// As [`convert`].
-pub fn plan(request: &Request, on_progress: &mut dyn FnMut(&Progress) -> ControlFlow<()>) -> Result<Vec<usize>, StoreError> {
-    let folder = OutputFolder::claim(&request.out, Claim::Whole)?;
-    let plan = Plan::open_or_make(request, &folder, &mut ticker(on_progress, Progress::default()))?;
-    Ok(if folder.is_complete() { Vec::new() } else { todo(&folder, &plan).collect() })
-}
-
-/// Convert some shards of a plan, in any process on any machine that sees the folder; those that are done already are left alone.
-///
-/// # Errors
-/// As [`convert`].
-pub fn convert_shards(
-    out: &Path,
-    shards: &[usize],
-    num_threads: usize,
-    on_progress: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
-) -> Result<Progress, StoreError> {
-    let (folder, plan) = open(out, Claim::Helper)?;
-    let todo: Vec<usize> = todo(&folder, &plan).filter(|shard| shards.contains(shard)).collect();
-    run::run_workers(num_threads, &folder, &plan, &todo, on_progress)
-}
-
 /// Close a store whose shards are all done.
 ///
 /// # Errors
@@ -139,32 +116,45 @@ pub fn finish(
     on_progress: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
 ) -> Result<Summary, StoreError> {
     let started = Instant::now();
-    let (folder, plan) = open(out, Claim::Whole)?;
-    let num_missing = todo(&folder, &plan).count();
+    begun(out)?;
+    let folder = OutputFolder::claim(out, Claim::Whole)?;
+    let plan = Plan::read(folder.path())?;
+    close_all(&folder, &plan, num_threads, Progress::default(), started, on_progress)
+}
+
+/// Refuse a folder without a plan, before anything in it is changed.
+fn begun(out: &Path) -> Result<(), StoreError> {
+    if out.join(PLAN).exists() {
+        return Ok(());
+    }
+    Err(StoreError::Layout {
+        path: out.to_owned(),
+        problem: "holds no conversion that was begun".to_owned(),
+        hint: "name OUT of an earlier hfrisk-convert SOURCE OUT",
+    })
+}
+
+/// Close the store of a plan, unless it is closed already; `done` is what this run did.
+fn close_all(
+    folder: &OutputFolder,
+    plan: &Plan,
+    num_threads: usize,
+    done: Progress,
+    started: Instant,
+    on_progress: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
+) -> Result<Summary, StoreError> {
     if !folder.is_complete() {
+        let num_missing = todo(folder, plan).count();
         if num_missing > 0 {
             return Err(StoreError::Layout {
-                path: out.to_owned(),
+                path: folder.path().to_owned(),
                 problem: format!("lacks {num_missing} of {} shards", plan.num_shards()),
                 hint: "run the parts that are missing, or the command without --part, which does all that is left",
             });
         }
-        close(&folder, &plan, num_threads, Progress::default(), on_progress)?;
+        close(folder, plan, num_threads, done, on_progress)?;
     }
-    summary::of_complete(&folder, &plan, &Progress::default(), started.elapsed())
-}
-
-fn open(out: &Path, claim: Claim) -> Result<(OutputFolder, Plan), StoreError> {
-    if !out.join(PLAN).exists() {
-        return Err(StoreError::Layout {
-            path: out.to_owned(),
-            problem: "holds no conversion that was begun".to_owned(),
-            hint: "name OUT of an earlier hfrisk-convert SOURCE OUT",
-        });
-    }
-    let folder = OutputFolder::claim(out, claim)?;
-    let plan = Plan::read(folder.path())?;
-    Ok((folder, plan))
+    summary::of_complete(folder, plan, &done, started.elapsed())
 }
 
 fn todo<'a>(folder: &'a OutputFolder, plan: &Plan) -> impl Iterator<Item = usize> + use<'a> {

@@ -58,23 +58,27 @@ impl OutputFolder {
         }
         let busy = || busy(&path, "is being written by another hfrisk-convert");
         let lock = take(&path.join(LOCK), claim == Claim::Whole)?.ok_or_else(busy)?;
-        let mut part_lock = None;
+        let mut held = None;
         let temporary = match claim {
             // Nobody else is here, so that what others have left is of no use.
-            Claim::Whole => path.join(TEMPORARY),
+            Claim::Whole => {
+                remove_part_locks(&path)?;
+                path.join(TEMPORARY)
+            }
             Claim::Part(part, num_parts) => {
                 refuse_other_division(&path, num_parts)?;
-                let name = path.join(format!("{PART_LOCK}{part}-of-{num_parts}"));
+                let name = path.join(part_lock(part, num_parts));
                 let taken = take(&name, true)?;
                 let problem = format!("has part {part}/{num_parts} being written by another hfrisk-convert");
-                part_lock = Some((taken.ok_or_else(|| self::busy(&path, &problem))?, name));
+                let refused = || if num_parts == 1 { busy() } else { self::busy(&path, &problem) };
+                held = Some((taken.ok_or_else(refused)?, name));
                 path.join(TEMPORARY).join(format!("part-{part}-of-{num_parts}"))
             }
             Claim::Helper => path.join(TEMPORARY).join(unique_name()),
         };
         remove_folder(&temporary)?;
         make_folder(&temporary)?;
-        Ok(Self { path, temporary, lock: Some(lock), part_lock, is_new })
+        Ok(Self { path, temporary, lock: Some(lock), part_lock: held, is_new })
     }
 
     /// Wait until nobody else makes a plan here; the lock is held as long as the file is.
@@ -214,6 +218,22 @@ fn refuse_other_division(path: &Path, num_parts: usize) -> Result<(), StoreError
         }
     }
     Ok(())
+}
+
+/// Remove the names that killed parts left, when nobody is here who could hold one.
+fn remove_part_locks(path: &Path) -> Result<(), StoreError> {
+    for entry in fs::read_dir(path).map_err(|source| failed("cannot list the folder", path, source))? {
+        let name = entry.map_err(|source| failed("cannot list the folder", path, source))?.file_name();
+        if name.to_string_lossy().starts_with(PART_LOCK) {
+            remove_file(&path.join(name))?;
+        }
+    }
+    Ok(())
+}
+
+/// Name of the file that whoever writes a part holds.
+pub(crate) fn part_lock(part: usize, num_parts: usize) -> String {
+    format!("{PART_LOCK}{part}-of-{num_parts}")
 }
 
 /// A name that no other process on any machine has.

@@ -69,7 +69,8 @@ pub(crate) fn run_workers(
         drop(alive);
         // What only the end of the run needs goes to disk meanwhile.
         let layout = Layout { num_rows: plan.num_rows(), codec: plan.settings.codec };
-        let described = if plan.has_grown() { Ok(()) } else { layout.write(&folder.group(), folder.temporary()) };
+        let is_described = plan.has_grown() || Layout::read(&folder.group()).is_ok_and(|found| found == layout);
+        let described = if is_described { Ok(()) } else { layout.write(&folder.group(), folder.temporary()) };
         if described.is_err() {
             stop.store(true, Ordering::Relaxed);
         }

@@ -76,6 +76,15 @@ fn a_member_of_a_wrong_size_does_not_hide_the_next() {
 }
 
 #[test]
+fn a_member_that_states_the_largest_size_and_no_time_stays_a_member_and_is_refused() {
+    let archive = seed("no_size");
+    let found = list(&archive);
+    let entry = found.entries.get(0);
+    assert_eq!(entry.stamp.map(|stamp| (stamp.num_bytes, stamp.modified_ns)), Some((u64::MAX, 0)));
+    assert!(read(&archive, &found)[0].is_err());
+}
+
+#[test]
 fn listing_can_be_stopped() {
     let archive = seed("deflated");
     let stopped = contents(&archive[..], archive.len() as u64, Path::new("a.zip"), &mut || Err(StoreError::Cancelled));

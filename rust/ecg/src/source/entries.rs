@@ -7,7 +7,8 @@ use std::path::Path;
 use super::entry::{Entry, Place, Stamp, path_bytes};
 
 const NONE: u32 = u32::MAX;
-const NO_STAMP: Stamp = Stamp { num_bytes: u64::MAX, modified_ns: 0 };
+/// What no file and no member has, whatever an archive states of it: archives know no time before 1980, or 1970 where they state none.
+const NO_STAMP: Stamp = Stamp { num_bytes: u64::MAX, modified_ns: i64::MIN };
 
 /// Entries by number. A million of them are about 80 MB.
 #[derive(Clone, Debug, Default)]

@@ -38,6 +38,7 @@ def test_parse(corpus, compare):
         },
         items=len(files),
         unit="files",
+        warm=True,
         targets={
             "best Python: readv, find, pybase64, NumPy; no metadata, no CRC": 3,
             "xml.etree, base64, NumPy; with metadata and CRC": 40,

@@ -122,8 +122,9 @@ def compare(benchmark, request) -> Callable[..., dict[str, float]]:
         targets: Mapping[str, float] | None = None,
         rounds: int = 15,
         before: Callable[[], object] | None = None,
+        warm: bool = False,
     ) -> dict[str, float]:
-        medians = interleaved(contenders, rounds=rounds, before=before)
+        medians = interleaved(contenders, rounds=rounds, before=before, warm=warm)
         benchmark.extra_info.update(
             title=(request.node.function.__doc__ or request.node.name).strip().splitlines()[0],
             unit=unit,

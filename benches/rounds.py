@@ -12,11 +12,16 @@ if TYPE_CHECKING:
 
 
 def interleaved(
-    contenders: Mapping[str, Callable[[], object]], *, rounds: int = 15, before: Callable[[], object] | None = None
+    contenders: Mapping[str, Callable[[], object]],
+    *,
+    rounds: int = 15,
+    before: Callable[[], object] | None = None,
+    warm: bool = False,
 ) -> dict[str, float]:
     """Run every contender once a round and return the median seconds of each; one round before the first is not counted.
 
-    `before` runs before each of them and is not timed.
+    `before` runs before each of them and is not timed; with `warm` so does the contender itself, for work that goes on for hours but is
+    over in a millisecond here, when the caches and branch predictors still hold what the contender before it left.
     """
     seconds: dict[str, list[float]] = {name: [] for name in contenders}
     order = list(contenders)
@@ -31,6 +36,8 @@ def interleaved(
             for name in order[turn:] + order[:turn]:
                 if before is not None:
                     before()
+                if warm:
+                    contenders[name]()
                 start = time.perf_counter()
                 contenders[name]()
                 seconds[name].append(time.perf_counter() - start)

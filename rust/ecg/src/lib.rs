@@ -20,6 +20,7 @@
 //! ```
 
 mod base64;
+mod block_end;
 pub mod convert;
 pub mod cpu;
 mod digits;

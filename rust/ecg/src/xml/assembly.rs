@@ -1,6 +1,6 @@
 //! From decoded leads to a [`Signal`]: lengths, derived leads, quality flags and the payload's hash, the same for every dialect.
 
-use xxhash_rust::xxh3::xxh3_64;
+use twox_hash::XxHash3_64;
 
 use crate::error::ParseError;
 use crate::extremes::extremes;
@@ -96,7 +96,7 @@ impl Assembly {
         let num_samples = self.common_length(&mut recording.flags)?;
         recording.num_leads_stored = self.stored.iter().flatten().count() as u8;
         let counts = &mut self.counts[..self.num_counts];
-        recording.payload_hash = xxh3_64(bytemuck::cast_slice(counts));
+        recording.payload_hash = XxHash3_64::oneshot(bytemuck::cast_slice(counts));
         // Nothing to do on a little-endian machine, and compiled to nothing.
         for count in counts {
             *count = i16::from_le(*count);

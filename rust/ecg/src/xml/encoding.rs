@@ -58,6 +58,8 @@ pub(crate) fn utf16_offset(text: &[u8], mark: usize, offset: u64) -> u64 {
 /// numeric character references are resolved, any other is left as it stands.
 pub(crate) fn push_text(raw: &[u8], out: &mut String) {
     let decoded = match std::str::from_utf8(raw) {
+        // Nearly every text there is, at a copy's price.
+        Ok(text) if raw.iter().all(|&byte| matches!(byte, b' '..=b'~') && byte != b'&') => return out.push_str(text),
         Ok(text) => text.into(),
         Err(_) => EUC_KR
             .decode_without_bom_handling_and_without_replacement(raw)

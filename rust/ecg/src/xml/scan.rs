@@ -10,6 +10,7 @@ mod layout;
 mod markup;
 mod words;
 
+use crate::block_end::block_end;
 use crate::error::ParseError;
 use crate::xml::field::Field;
 pub(crate) use element::Element;
@@ -189,21 +190,18 @@ impl<'a> Scanner<'a> {
     /// [`ParseError::Truncated`] when it is not closed.
     pub(crate) fn skip_block(&mut self, element: &'static str, start: usize) -> Result<(), ParseError> {
         let truncated = || ParseError::Truncated { element, offset: start as u64 };
-        let rest = self.rest();
-        for at in memchr::memchr_iter(b'<', rest) {
-            match rest.get(at + 1) {
-                // A comment or CDATA section may hold what looks like a closing tag: from the beginning, tag by tag.
-                Some(b'!') => break,
-                Some(b'/') => {
-                    // Not the closing tag of an element whose name only begins so.
-                    let after = rest[at + 2..].strip_prefix(element.as_bytes()).and_then(<[u8]>::first);
-                    if after.is_some_and(|&byte| !IS_NAME[byte as usize]) {
-                        self.position += at;
-                        break;
-                    }
-                }
-                _ => {}
+        let mut ahead = self.position;
+        // A comment or CDATA section may hold what looks like a closing tag: from the beginning, tag by tag.
+        while let Some(at) = block_end(&self.bytes[ahead..], element)
+            && let Some(b'/') = self.bytes.get(ahead + at + 1)
+        {
+            ahead += at;
+            // Not the closing tag of an element whose name only begins so.
+            if self.bytes.get(ahead + 2 + element.len()).is_some_and(|&byte| !IS_NAME[byte as usize]) {
+                self.position = ahead;
+                break;
             }
+            ahead += 2;
         }
         while let Some(tag) = self.next_tag() {
             if matches!(tag, Tag::Close { name, .. } if name == element.as_bytes()) {

@@ -202,6 +202,16 @@ def test_a_row_of_another_length_is_an_error_and_never_a_missing_table(tmp_path,
         persons.persons(source, config)
 
 
+def test_an_id_with_a_fraction_is_an_error_and_never_another_id(tmp_path):
+    config = exported(tmp_path / "cdm", person="person_id,gender_concept_id\n1.0,8507\n7.5,8507\n")
+    with open_source(config) as source, pytest.raises(DatabaseError, match="person_id has a fraction") as caught:
+        persons.persons(source, config)
+    assert "7.5" not in str(caught.value)
+    config = exported(tmp_path / "whole", person="person_id,gender_concept_id\n1.0,8507\n7,8507.00\n")
+    with open_source(config) as source:
+        assert persons.persons(source, config)["person_id"].to_list() == [1, 7]
+
+
 @pytest.mark.parametrize("text", ["", "\n1,2\n", "person_id,PERSON_ID\n1,2\n"])
 def test_a_table_without_a_header_is_named(tmp_path, text):
     with pytest.raises(DatabaseError, match=r"first line of .*person\.csv"):

@@ -109,7 +109,8 @@ class DuckDb:
             # Nothing is guessed from the rows: a guess misread a table with one short row, and refused one whose quotes come late.
             dialect = f"auto_detect = false, header = true, delim = {_text(delimiter)}, quote = '\"', escape = '\"'"
             reader = f"read_csv({_text(readable)}, {dialect}, columns = {{{types}}})"
-        chosen = ", ".join(f"{_quoted(column)} AS {_quoted(column.lower().strip())}" for column in columns)
+        value = _quoted if file.suffix.lower() == ".parquet" else _whole_id
+        chosen = ", ".join(f"{value(column)} AS {_quoted(column.lower().strip())}" for column in columns)
         self.connection.execute(f"CREATE VIEW {_quoted(schema)}.{_quoted(name)} AS SELECT {chosen} FROM {reader}")
 
     def describe(self) -> dict[str, Any]:
@@ -164,6 +165,15 @@ class DuckDb:
         except UnicodeDecodeError:
             raise DatabaseError(f"`{file}` is neither UTF-8 nor cp949", hint="save it as UTF-8 in a copy of the folder") from None
         return copy
+
+
+def _whole_id(column: str) -> str:
+    """The text of a column, or an error where an id has a fraction: read as a number it would be rounded to another id."""
+    name = _quoted(column)
+    if not column.lower().strip().endswith("_id"):
+        return name
+    fraction = f"contains({name}, '.') AND TRY_CAST({name} AS DOUBLE) <> floor(TRY_CAST({name} AS DOUBLE))"
+    return f"CASE WHEN {fraction} THEN error({_text(f'an id in column {column} has a fraction')}) ELSE {name} END"
 
 
 def _header(readable: Path, file: Path) -> tuple[str, list[str]]:

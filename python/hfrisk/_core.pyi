@@ -31,6 +31,7 @@ class _Summary(TypedDict):
     rejections: dict[str, int]
     flags: dict[str, int]
     num_skipped: int
+    num_duplicates: int
     num_new_files: int
     num_new_rejected: int
     is_complete: bool
@@ -197,6 +198,7 @@ class SharedConversion:
         strict: bool = False,
         overwrite: bool = False,
         keep_statements: bool = False,
+        skip_by: str = "file",
         max_file_mb: float | None = None,
         on_progress: Callable[[_Progress], Any] | None = None,
     ) -> SharedConversion:
@@ -300,6 +302,7 @@ def convert(
     strict: bool = False,
     overwrite: bool = False,
     keep_statements: bool = False,
+    skip_by: str = "file",
     max_file_mb: float | None = None,
     memory: int | None = None,
     part: tuple[int, int] | None = None,

@@ -1,7 +1,7 @@
 """`hfrisk-convert`: hospital ECG XML to a store, and whether a store is sound; `parse` for a single file."""
 
 from hfrisk._core import Recording, __version__, build_profile, instruction_sets, parse
-from hfrisk.convert.api import Codec, Damage, Progress, Summary, Verification, convert, finish, verify
+from hfrisk.convert.api import Codec, Damage, Progress, SkipBy, Summary, Verification, convert, finish, verify
 from hfrisk.convert.command import convert_command, main
 
 __all__ = [
@@ -9,6 +9,7 @@ __all__ = [
     "Damage",
     "Progress",
     "Recording",
+    "SkipBy",
     "Summary",
     "Verification",
     "__version__",

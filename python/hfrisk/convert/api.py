@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 Codec = Literal["ecgpack", "zstd", "none"]
+SkipBy = Literal["file", "payload"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +47,8 @@ class Summary:
     """Recordings by quality flag; flags that no recording has are left out."""
     num_skipped: int
     """Files in the sources' folders that are not XML; 0 when an earlier run listed them."""
+    num_duplicates: int
+    """Files that were not converted, now or earlier, because another gave the same recording (`skip_by="payload"`); not in `num_files`."""
     num_new_files: int
     """Files that were planned last: all of them, or those that were added to a finished store; of a part, those done so far."""
     num_new_rejected: int
@@ -69,6 +72,7 @@ def convert(
     strict: bool = False,
     overwrite: bool = False,
     keep_statements: bool = False,
+    skip_by: SkipBy = "file",
     max_file_mb: float | None = None,
     memory: int | None = None,
     part: tuple[int, int] | None = None,
@@ -88,6 +92,8 @@ def convert(
         strict: Reject what would otherwise only be flagged.
         overwrite: Start again when `out` holds a store already; other files in it stay.
         keep_statements: Keep the lines of the diagnosis in the records.
+        skip_by: Of new files, skip those with a path, size and time that the store knows (`file`), or also those that hold a recording
+            which the store, or a new file before them, has (`payload`); this reads every new file once more.
         max_file_mb: Reject larger files; 64 unless told otherwise.
         memory: Bytes that the process may take at most: fewer threads run where they would not fit.
         part: (i, n) converts the i-th of n equal shares of the shards, from 1, at the same time as others convert theirs; then `finish`.
@@ -108,6 +114,7 @@ def convert(
         "strict": strict,
         "overwrite": overwrite,
         "keep_statements": keep_statements,
+        "skip_by": skip_by,
         "max_file_mb": max_file_mb,
         "on_progress": _listener(on_progress),
     }

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hfrisk.convert.api import Codec, convert, finish, verify
+from hfrisk.convert.api import Codec, SkipBy, convert, finish, verify
 from hfrisk.convert.display import progress_display, show_summary, show_verification
 from hfrisk.convert.log import JsonLog
 from hfrisk.errors import exit_on_error, report_error
@@ -47,6 +47,10 @@ def convert_command(  # noqa: C901 - one branch an option
     strict: Annotated[bool, typer.Option("--strict", help="Reject what would otherwise only be flagged.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Start again when OUT holds a store already.")] = False,
     keep_statements: Annotated[bool, typer.Option("--keep-statements", help="Keep diagnosis lines in the records.")] = False,
+    skip_by: Annotated[
+        SkipBy,
+        typer.Option(help="Skip new files that are known by path, size and time, or also by what they hold, which reads them twice."),
+    ] = "file",
     max_file_mb: Annotated[float, typer.Option(min=0.001, help="Reject larger files.")] = 64,
     memory: Annotated[int | None, typer.Option(parser=_bytes, help="The most memory to take, such as 800M or 2G.", metavar="SIZE")] = None,
     max_rejected: Annotated[float, typer.Option(min=0, max=100, help="Percent of files; with more rejected the exit code is 3.")] = 5,
@@ -88,6 +92,7 @@ def convert_command(  # noqa: C901 - one branch an option
                 strict=strict,
                 overwrite=overwrite,
                 keep_statements=keep_statements,
+                skip_by=skip_by,
                 max_file_mb=max_file_mb,
                 memory=memory,
                 part=share,

@@ -18,8 +18,9 @@ _WIDTH = 80
 @contextlib.contextmanager
 def progress_display(verb: str = "converting") -> Iterator[Callable[[Progress], None]]:
     """Show progress on stderr: a bar on a terminal, else a line every 10 %."""
+    unit = "files" if verb == "converting" else "rows"
     if not sys.stderr.isatty():
-        yield _TenthsPrinter("files" if verb == "converting" else "rows")
+        yield _TenthsPrinter(unit)
         return
     from rich.console import Console  # noqa: PLC0415
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn  # noqa: PLC0415
@@ -34,7 +35,7 @@ def progress_display(verb: str = "converting") -> Iterator[Callable[[Progress], 
     )
     with Bar(*columns, console=Console(stderr=True), transient=True, refresh_per_second=10) as bar:
         task = bar.add_task("", total=None, note="")
-        yield lambda progress: bar.update(task, total=progress.num_files or None, completed=progress.num_done, note=_note(progress))
+        yield lambda progress: bar.update(task, total=progress.num_files or None, completed=progress.num_done, note=_note(progress, unit))
 
 
 class _TenthsPrinter:
@@ -48,15 +49,19 @@ class _TenthsPrinter:
         tenth = 10 * progress.num_done // max(progress.num_files, 1)
         if tenth > self._tenth:
             self._tenth = tenth
-            print(f"{progress.num_done:,} of {progress.num_files:,} {self._unit} ({10 * tenth} %), {_note(progress)}", file=sys.stderr)
+            print(
+                f"{progress.num_done:,} of {progress.num_files:,} {self._unit} ({10 * tenth} %), {_note(progress, self._unit)}",
+                file=sys.stderr,
+            )
 
 
-def _note(progress: Progress) -> str:
+def _note(progress: Progress, unit: str) -> str:
     if progress.num_files == 0:
-        return "listing the sources"
+        before = "comparing checksums" if unit == "rows" else "comparing payloads"
+        return f"{before}, {progress.num_bytes / 1e6:,.0f} MB read" if progress.num_bytes else "listing the sources"
     seconds = max(progress.seconds, 1e-9)
-    files_a_second = (progress.num_done - progress.num_resumed) / seconds
-    return f"{files_a_second:,.0f} files/s, {progress.num_bytes / seconds / 1e6:,.0f} MB/s, {progress.num_rejected:,} rejected"
+    speed = f"{(progress.num_done - progress.num_resumed) / seconds:,.0f} {unit}/s, {progress.num_bytes / seconds / 1e6:,.0f} MB/s"
+    return speed if unit == "rows" else f"{speed}, {progress.num_rejected:,} rejected"
 
 
 def show_summary(summary: Summary, out: Path) -> None:
@@ -71,6 +76,8 @@ def show_summary(summary: Summary, out: Path) -> None:
     else:
         line = f"{counts} in {summary.seconds:.1f} s ({summary.num_files_read / max(summary.seconds, 1e-9):,.0f}/s)"
     print(f"{line}, {summary.num_rejected:,} rejected", file=sys.stderr)
+    if summary.num_duplicates:
+        print(f"skipped: {summary.num_duplicates:,} files whose recordings the store has under another name", file=sys.stderr)
     _show_counts("rejected because", "files", summary.rejections, summary.num_files)
     _show_counts("flag", "recordings", summary.flags, summary.num_converted)
     if summary.rejections:

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use hfrisk_ecg::StoreError;
-use hfrisk_ecg::convert::{self as core, Progress, Request, Summary, Verification};
+use hfrisk_ecg::convert::{self as core, Progress, Request, SkipBy, Summary, Verification};
 use hfrisk_ecg::store::Codec;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -16,7 +16,7 @@ use crate::recording::max_bytes;
 #[pyfunction]
 #[pyo3(signature = (
     sources, out, *, num_threads = 0, codec = "ecgpack", strict = false, overwrite = false, keep_statements = false,
-    max_file_mb = None, memory = None, part = None, on_progress = None
+    skip_by = "file", max_file_mb = None, memory = None, part = None, on_progress = None
 ))]
 #[allow(clippy::too_many_arguments)]
 pub(crate) fn convert<'py>(
@@ -28,17 +28,20 @@ pub(crate) fn convert<'py>(
     strict: bool,
     overwrite: bool,
     keep_statements: bool,
+    skip_by: &str,
     max_file_mb: Option<f64>,
     memory: Option<u64>,
     part: Option<(usize, usize)>,
     on_progress: Option<Py<PyAny>>,
 ) -> PyResult<Bound<'py, PyDict>> {
     let codec = codec_named(codec)?;
+    let skip_by = skip_by_named(skip_by)?;
     if part.is_some_and(|(part, num_parts)| part == 0 || part > num_parts || overwrite) {
         return Err(PyValueError::new_err("a part is a pair (i, n) with 1 <= i <= n, and does not overwrite"));
     }
     let max_bytes = max_file_mb.map(max_bytes).transpose()?;
-    let request = Request { sources, out, num_threads, codec, strict, keep_statements, max_bytes, memory, overwrite, part };
+    let request =
+        Request { sources, out, num_threads, codec, strict, keep_statements, skip_by, max_bytes, memory, overwrite, part };
     let summary = listened(py, on_progress, |listener| core::convert(&request, listener))?;
     summary_dict(py, &summary)
 }
@@ -78,6 +81,10 @@ pub(crate) fn codec_named(name: &str) -> PyResult<Codec> {
         let names = Codec::ALL.map(Codec::name).join(", ");
         PyValueError::new_err(format!("codec {name:?} is not one of {names}"))
     })
+}
+
+pub(crate) fn skip_by_named(name: &str) -> PyResult<SkipBy> {
+    SkipBy::from_name(name).ok_or_else(|| PyValueError::new_err(format!("skip_by {name:?}, expected \"file\" or \"payload\"")))
 }
 
 /// Do `work` without the interpreter; what the caller's function or a signal raises ends it and comes out.
@@ -126,6 +133,7 @@ pub(crate) fn summary_dict<'py>(py: Python<'py>, summary: &Summary) -> PyResult<
         ("num_new_files", summary.num_new_files),
         ("num_new_rejected", summary.num_new_rejected),
         ("num_skipped", summary.num_skipped),
+        ("num_duplicates", summary.num_duplicates),
         ("num_files_read", summary.num_files_read),
         ("num_bytes", summary.num_bytes),
     ];

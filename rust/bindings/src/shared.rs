@@ -8,7 +8,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use crate::convert::{codec_named, listened, progress_dict, summary_dict};
+use crate::convert::{codec_named, listened, progress_dict, skip_by_named, summary_dict};
 use crate::errors::store_error;
 use crate::recording::max_bytes;
 
@@ -34,7 +34,7 @@ fn ended() -> PyErr {
 impl SharedConversion {
     #[new]
     #[pyo3(signature = (
-        sources, out, *, codec = "ecgpack", strict = false, overwrite = false, keep_statements = false, max_file_mb = None,
+        sources, out, *, codec = "ecgpack", strict = false, overwrite = false, keep_statements = false, skip_by = "file", max_file_mb = None,
         on_progress = None
     ))]
     #[allow(clippy::too_many_arguments)]
@@ -46,12 +46,15 @@ impl SharedConversion {
         strict: bool,
         overwrite: bool,
         keep_statements: bool,
+        skip_by: &str,
         max_file_mb: Option<f64>,
         on_progress: Option<Py<PyAny>>,
     ) -> PyResult<Self> {
         let codec = codec_named(codec)?;
+        let skip_by = skip_by_named(skip_by)?;
         let max_bytes = max_file_mb.map(max_bytes).transpose()?;
-        let request = Request { sources, out, codec, strict, keep_statements, max_bytes, overwrite, ..Request::default() };
+        let request =
+            Request { sources, out, codec, strict, keep_statements, skip_by, max_bytes, overwrite, ..Request::default() };
         let begun = listened(py, on_progress, |listener| core::SharedConversion::begin(&request, listener))?;
         Ok(Self(Mutex::new(Some(begun))))
     }

@@ -40,6 +40,27 @@ use plan::Plan;
 /// How often the caller hears of progress, and can cancel.
 const TICK: Duration = Duration::from_millis(50);
 
+/// Which files a store is said to have already.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SkipBy {
+    /// Those with the same path, size and time.
+    #[default]
+    File,
+    /// Also those that hold a recording which the store, or a new file that comes earlier, has: every new file is read once more.
+    Payload,
+}
+
+impl SkipBy {
+    /// The one of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "file" => Some(Self::File),
+            "payload" => Some(Self::Payload),
+            _ => None,
+        }
+    }
+}
+
 /// What to convert, and how.
 #[derive(Clone, Debug, Default)]
 pub struct Request {
@@ -59,6 +80,8 @@ pub struct Request {
     pub max_bytes: Option<u64>,
     /// Bytes of memory that the run may take: fewer threads run where they would not fit. `None` sets no bound.
     pub memory: Option<u64>,
+    /// Which new files are not converted.
+    pub skip_by: SkipBy,
     /// Remove a store of ours that stands at `out` already.
     pub overwrite: bool,
     /// Convert only the shards of part `.0` (from 1) of `.1`, and leave the store to [`finish`].
@@ -91,7 +114,7 @@ pub fn convert(request: &Request, on_progress: &mut dyn FnMut(&Progress) -> Cont
     let started = Instant::now();
     let claim = request.part.map_or(Claim::Whole, |(part, num_parts)| Claim::Part(part, num_parts));
     let folder = OutputFolder::claim(&request.out, claim)?;
-    let plan = Plan::open_or_make(request, &folder, &mut ticker(on_progress, Progress::default()))?;
+    let plan = Plan::open_or_make(request, &folder, on_progress)?;
     if folder.is_complete() {
         return summary::of_complete(&folder, &plan, &Progress::default(), started.elapsed());
     }

@@ -1,11 +1,12 @@
 //! The plan: which file is which row, frozen before the first shard is written.
 
+mod duplicates;
 mod generation;
 mod settings;
 mod table;
 
 use std::collections::HashMap;
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -14,12 +15,14 @@ use parquet::file::metadata::KeyValue;
 use serde_json::Value;
 use xxhash_rust::xxh3::xxh3_128;
 
-use crate::convert::Request;
 use crate::convert::folder::{OutputFolder, PLAN};
 use crate::convert::parquet_file::{TableReader, TableWriter, broken};
+use crate::convert::{Progress, Request, SkipBy, ticker};
 use crate::error::StoreError;
 use crate::source::{self, Entries, Entry, GoOn, Listing, Stamp};
+use crate::store::files::WrittenFile;
 use crate::store::layout::SHARD_ROWS;
+use duplicates::{Duplicates, Payloads};
 use generation::{Generation, read_generations, write_generations};
 pub(crate) use settings::Settings;
 use table::{columns, plan_schema, read_entries};
@@ -33,24 +36,30 @@ pub(crate) struct Plan {
     entries: Entries,
     generations: Vec<Generation>,
     pub(crate) settings: Settings,
+    /// Files that hold what another has, and are not converted.
+    duplicates: Duplicates,
     /// Files in the sources' folders that are not XML; known only to the run that made the plan.
     pub(crate) num_skipped: u64,
 }
 
 impl Plan {
     /// Take the plan of an earlier run of the same request, add files to it, or list the sources and freeze a new one.
-    pub(crate) fn open_or_make(request: &Request, folder: &OutputFolder, go_on: &mut GoOn<'_>) -> Result<Self, StoreError> {
-        let _lock = folder.lock_plan(go_on)?;
+    pub(crate) fn open_or_make(
+        request: &Request,
+        folder: &OutputFolder,
+        on_progress: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
+    ) -> Result<Self, StoreError> {
+        let _lock = folder.lock_plan(&mut ticker(on_progress, Progress::default()))?;
         let settings = Settings::of(request);
         if !folder.plan().exists() {
-            return Self::begin(settings, request, source::list(&request.sources, go_on)?, folder);
+            let listing = source::list(&request.sources, &mut ticker(on_progress, Progress::default()))?;
+            return Self::begin(settings, request, listing, folder, on_progress);
         }
         let plan = Self::read(folder.path())?;
         if request.overwrite {
             // Listed first, so that a mistyped source costs nothing.
-            let listing = source::list(&request.sources, go_on)?;
-            folder.clear()?;
-            return Self::begin(settings, request, listing, folder);
+            let listing = source::list(&request.sources, &mut ticker(on_progress, Progress::default()))?;
+            return Self::begin(settings, request, listing, folder, on_progress);
         }
         for ((key, found), (_, wanted)) in plan.settings.notes().into_iter().zip(settings.notes()) {
             if found != wanted {
@@ -63,7 +72,7 @@ impl Plan {
         if !is_done && plan.last().sources == sources {
             return Ok(plan);
         }
-        let mut listing = match source::list(&request.sources, go_on) {
+        let mut listing = match source::list(&request.sources, &mut ticker(on_progress, Progress::default())) {
             // The sources of a finished store may be gone.
             Err(StoreError::Io { .. } | StoreError::NoSources(_))
                 if plan.generations.iter().any(|earlier| earlier.sources == sources) =>
@@ -74,12 +83,12 @@ impl Plan {
         };
         let num_listed = listing.entries.len();
         let num_known = if is_done { plan.num_files() } else { plan.last().first_entry };
-        listing.entries = without_known(&listing.entries, &plan.entries, num_known);
+        listing.entries = without_known(&listing.entries, plan.known(num_known));
         if is_done {
-            return if listing.entries.is_empty() { Ok(plan) } else { plan.grow(request, &listing, folder) };
+            return if listing.entries.is_empty() { Ok(plan) } else { plan.grow(request, listing, folder, on_progress) };
         }
         let pending = plan.num_files() - num_known;
-        let num_same = listing.entries.len() - without_known(&listing.entries, &plan.entries, plan.num_files()).len();
+        let num_same = listing.entries.len() - without_known(&listing.entries, plan.known(plan.num_files())).len();
         if num_same == pending && listing.entries.len() == pending {
             return Ok(plan);
         }
@@ -93,14 +102,19 @@ impl Plan {
         let foreign = || refused(out, "holds a plan.parquet that is not hfrisk's", "choose another OUT; nothing was changed");
         let (settings, generations) =
             Settings::read(&table).zip(table.note(GENERATIONS_NOTE).and_then(read_generations)).ok_or_else(foreign)?;
-        let mut entries = Entries::default();
+        let (mut entries, mut duplicates) = (Entries::default(), Duplicates::default());
         for batch in table {
-            read_entries(&batch?, &mut entries);
+            read_entries(&batch?, &mut entries, &mut duplicates);
         }
         if entries.len() != generations.iter().map(|generation| generation.num_files).sum::<usize>() {
             return Err(foreign());
         }
-        Ok(Self { entries, generations, settings, num_skipped: 0 })
+        Ok(Self { entries, generations, settings, duplicates, num_skipped: 0 })
+    }
+
+    /// Files that hold a recording which another has given already.
+    pub(crate) const fn num_duplicates(&self) -> usize {
+        self.duplicates.rows.len()
     }
 
     pub(crate) const fn entries(&self) -> &Entries {
@@ -152,57 +166,95 @@ impl Plan {
         &self.generations[self.generations.len() - 1]
     }
 
-    fn begin(settings: Settings, request: &Request, listing: Listing, folder: &OutputFolder) -> Result<Self, StoreError> {
-        let sources = arguments(request)?;
-        let first = Generation { first_row: 0, first_entry: 0, num_files: listing.entries.len(), sources };
-        let plan = Self { entries: listing.entries, generations: vec![first], settings, num_skipped: listing.num_skipped };
-        plan.write(folder)?;
+    /// The first `num_known` files, and those that were not converted because they hold what these do.
+    fn known(&self, num_known: usize) -> impl Iterator<Item = Entry<'_>> {
+        self.entries.iter().take(num_known).chain(self.duplicates.entries.iter())
+    }
+
+    fn begin(
+        settings: Settings,
+        request: &Request,
+        listing: Listing,
+        folder: &OutputFolder,
+        on_progress: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
+    ) -> Result<Self, StoreError> {
+        let (entries, duplicates) = if request.skip_by == SkipBy::Payload {
+            Payloads::default().sort_out(request, &listing.entries, 0, on_progress)?
+        } else {
+            (listing.entries, Duplicates::default())
+        };
+        let first = Generation { first_row: 0, first_entry: 0, num_files: entries.len(), sources: arguments(request)? };
+        let plan = Self { entries, generations: vec![first], settings, duplicates, num_skipped: listing.num_skipped };
+        let written = plan.write(folder, &mut ticker(on_progress, Progress::default()))?;
+        folder.clear()?;
+        written.commit()?;
         Ok(plan)
     }
 
-    fn grow(mut self, request: &Request, listing: &Listing, folder: &OutputFolder) -> Result<Self, StoreError> {
-        self.generations.push(Generation {
-            first_row: self.num_shards() * SHARD_ROWS,
-            first_entry: self.num_files(),
-            num_files: listing.entries.len(),
-            sources: arguments(request)?,
-        });
-        self.entries.append(&listing.entries);
+    fn grow(
+        mut self,
+        request: &Request,
+        listing: Listing,
+        folder: &OutputFolder,
+        on_progress: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
+    ) -> Result<Self, StoreError> {
+        let first_row = self.num_shards() * SHARD_ROWS;
+        let mut new = listing.entries;
+        if request.skip_by == SkipBy::Payload {
+            let payloads = Payloads::of_store(folder, self.num_shards())?;
+            let (kept, duplicates) = payloads.sort_out(request, &new, first_row, on_progress)?;
+            new = kept;
+            self.duplicates.entries.append(&duplicates.entries);
+            self.duplicates.rows.extend(duplicates.rows);
+        }
+        if !new.is_empty() {
+            let (first_entry, num_files) = (self.num_files(), new.len());
+            self.generations.push(Generation { first_row, first_entry, num_files, sources: arguments(request)? });
+            self.entries.append(&new);
+        }
         self.num_skipped = listing.num_skipped;
+        let written = self.write(folder, &mut ticker(on_progress, Progress::default()))?;
         // Between these two steps every shard of the plan is done, and the same command comes here again.
         folder.reopen()?;
-        self.write(folder)?;
+        written.commit()?;
         Ok(self)
     }
 
-    fn write(&self, folder: &OutputFolder) -> Result<(), StoreError> {
+    /// Write the plan; it takes effect when the file gets its name.
+    fn write(&self, folder: &OutputFolder, go_on: &mut GoOn<'_>) -> Result<WrittenFile, StoreError> {
         let notes = self.settings.notes().into_iter().map(|(key, text)| KeyValue::new(key.to_owned(), text));
         let generations = KeyValue::new(GENERATIONS_NOTE.to_owned(), write_generations(&self.generations));
         let schema = plan_schema();
         let mut table = TableWriter::create(folder.plan(), folder.temporary(), &schema, notes.chain([generations]).collect())?;
+        let mut push = |columns| {
+            go_on()?;
+            table
+                .write(&RecordBatch::try_new(Arc::clone(&schema), columns).map_err(|error| broken(&folder.plan(), error.into()))?)
+        };
         for generation in &self.generations {
             let end = generation.first_entry + generation.num_files;
             for first in (generation.first_entry..end).step_by(BATCH_ROWS) {
-                let columns =
-                    columns(&self.entries, first..end.min(first + BATCH_ROWS), generation.first_row - generation.first_entry);
-                let batch =
-                    RecordBatch::try_new(Arc::clone(&schema), columns).map_err(|error| broken(&folder.plan(), error.into()))?;
-                table.write(&batch)?;
+                let shift = generation.first_row - generation.first_entry;
+                push(columns(&self.entries, first..end.min(first + BATCH_ROWS), Ok(shift)))?;
             }
         }
-        table.finish()?.commit()
+        let Duplicates { entries, rows } = &self.duplicates;
+        for first in (0..rows.len()).step_by(BATCH_ROWS) {
+            push(columns(entries, first..rows.len().min(first + BATCH_ROWS), Err(rows)))?;
+        }
+        table.finish()
     }
 }
 
-/// The entries that are not among the first `num_known` of `known` under the same name, with the same size and time.
-fn without_known(listed: &Entries, known: &Entries, num_known: usize) -> Entries {
+/// The entries that are not among those `known` under the same name, with the same size and time.
+fn without_known<'a>(listed: &Entries, known: impl Iterator<Item = Entry<'a>>) -> Entries {
     let name = |entry: &Entry<'_>| {
         let mut bytes = entry.path().into_os_string().into_encoded_bytes();
         bytes.push(0);
         bytes.extend_from_slice(entry.member().unwrap_or_default().as_bytes());
         xxh3_128(&bytes)
     };
-    let stamps: HashMap<u128, Option<Stamp>> = known.iter().take(num_known).map(|entry| (name(&entry), entry.stamp)).collect();
+    let stamps: HashMap<u128, Option<Stamp>> = known.map(|entry| (name(&entry), entry.stamp)).collect();
     let mut new = Entries::default();
     for entry in listed.iter() {
         let is_known = stamps.get(&name(&entry)).is_some_and(|&known| {
@@ -210,10 +262,8 @@ fn without_known(listed: &Entries, known: &Entries, num_known: usize) -> Entries
             let stamp = entry.stamp.or_else(|| entry.path().metadata().ok().map(|metadata| Stamp::of(&metadata)));
             known.is_none() || stamp.is_none() || known == stamp
         });
-        match (entry.stamp, entry.place, entry.member()) {
-            _ if is_known => {}
-            (Some(stamp), Some(place), Some(member)) => new.push_member(&entry.path(), &member, stamp, place),
-            (stamp, _, _) => new.push_file(&entry.path(), stamp),
+        if !is_known {
+            new.push(&entry);
         }
     }
     new

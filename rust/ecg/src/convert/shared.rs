@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::convert::folder::{Claim, OutputFolder, PLAN, part_lock};
 use crate::convert::plan::Plan;
-use crate::convert::{Progress, Request, Summary, TICK, begun, checksums, close_all, run, ticker, todo};
+use crate::convert::{Progress, Request, Summary, TICK, begun, checksums, close_all, run, todo};
 use crate::error::StoreError;
 use crate::source::Stamp;
 use crate::store::files::failed;
@@ -35,14 +35,13 @@ impl SharedConversion {
     /// As [`convert`](crate::convert::convert).
     pub fn begin(request: &Request, on_progress: &mut dyn FnMut(&Progress) -> ControlFlow<()>) -> Result<Self, StoreError> {
         let started = Instant::now();
-        let mut go_on = ticker(on_progress, Progress::default());
         let mut num_skipped = 0;
         if request.overwrite {
             let folder = OutputFolder::claim(&request.out, Claim::Whole)?;
-            num_skipped = Plan::open_or_make(request, &folder, &mut go_on)?.num_skipped;
+            num_skipped = Plan::open_or_make(request, &folder, on_progress)?.num_skipped;
         }
         let folder = OutputFolder::claim(&request.out, Claim::Part(LEADER.0, LEADER.1))?;
-        let mut plan = Plan::open_or_make(&Request { overwrite: false, ..request.clone() }, &folder, &mut go_on)?;
+        let mut plan = Plan::open_or_make(&Request { overwrite: false, ..request.clone() }, &folder, on_progress)?;
         plan.num_skipped = plan.num_skipped.max(num_skipped);
         let plan_id = checksums::of_file(&folder.plan(), &mut |_| ())?;
         let todo = if folder.is_complete() { Vec::new() } else { todo(&folder, &plan).collect() };

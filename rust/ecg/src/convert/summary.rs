@@ -29,6 +29,8 @@ pub struct Summary {
     pub flags: BTreeMap<String, u64>,
     /// Files in the sources' folders that are not XML (0 when an earlier run listed them).
     pub num_skipped: u64,
+    /// Files that hold a recording which another has given already, and are not among `num_files`.
+    pub num_duplicates: u64,
     /// Files of the newest part of the plan: all, or those that were added last.
     pub num_new_files: u64,
     /// Files among these that were rejected.
@@ -75,6 +77,7 @@ fn begin(plan: &Plan, done: &Progress, elapsed: Duration) -> Summary {
         num_files: plan.num_files() as u64,
         num_new_files: plan.newest().1 as u64,
         num_skipped: plan.num_skipped,
+        num_duplicates: plan.num_duplicates() as u64,
         num_bytes: done.num_bytes,
         num_files_read: done.num_done - done.num_resumed,
         seconds: elapsed.as_secs_f64(),

@@ -65,12 +65,17 @@ impl Entries {
     pub fn push_file(&mut self, path: &Path, stamp: Option<Stamp>) {
         let folder = path.parent().unwrap_or_else(|| Path::new(""));
         let name = path.file_name().map_or(Path::new(""), Path::new);
-        self.push(&path_bytes(folder), &path_bytes(name), stamp, None);
+        self.push_parts(&path_bytes(folder), &path_bytes(name), stamp, None);
     }
 
     /// Append a member of the archive at `path`; `name` is its whole name there.
     pub fn push_member(&mut self, path: &Path, name: &str, stamp: Stamp, place: Place) {
-        self.push(&path_bytes(path), name.as_bytes(), Some(stamp), Some(place));
+        self.push_parts(&path_bytes(path), name.as_bytes(), Some(stamp), Some(place));
+    }
+
+    /// Append an entry of others.
+    pub fn push(&mut self, entry: &Entry<'_>) {
+        self.push_parts(entry.container, entry.name, entry.stamp, entry.place);
     }
 
     /// Append all of `other`.
@@ -102,7 +107,7 @@ impl Entries {
         self.rows.binary_search_by(|row| compare(&self.view(row), entry)).is_ok()
     }
 
-    fn push(&mut self, container: &[u8], name: &[u8], stamp: Option<Stamp>, place: Option<Place>) {
+    fn push_parts(&mut self, container: &[u8], name: &[u8], stamp: Option<Stamp>, place: Option<Place>) {
         // Entries come folder by folder, so that comparing with the last one finds nearly all that are equal.
         if self.containers.last().is_none_or(|last| &self.text[last.range()] != container) {
             let span = self.push_text(container);

@@ -139,6 +139,9 @@ def _dates(lazy: pl.LazyFrame, schema: pl.Schema, config: CohortConfig) -> pl.Da
         .agg(kinds)
         .collect(engine="streaming")
     )
+    if days["person_id"].dtype.is_integer():
+        # There is one way to write them: grouping millions of days again would only take memory.
+        return _by_value(days).sort("person_id", "date")
     return _by_value(days).group_by("person_id", "date").agg(pl.col(column).any() for column in days.columns[2:]).sort("person_id", "date")
 
 

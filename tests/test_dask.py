@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -25,8 +26,9 @@ WORKER = "from distributed.cli.dask_worker import main; import sys; {before}; sy
 class Cluster:
     """A scheduler and workers, each a process of its own with one thread; the scheduler's file is its address."""
 
-    def __init__(self, folder, num_workers):
+    def __init__(self, folder, num_workers, **environment):
         self.folder = folder
+        self.environment = {**os.environ, **environment}
         self.address = str(folder / "scheduler.json")
         self.processes = []
         self.scheduler = self._start("scheduler", *SCHEDULER, "--scheduler-file", self.address)
@@ -41,7 +43,9 @@ class Cluster:
 
     def _start(self, name, *arguments):
         with (self.folder / name).open("w") as log:
-            self.processes.append(subprocess.Popen([sys.executable, *arguments], cwd=self.folder, stdout=log, stderr=log))
+            self.processes.append(
+                subprocess.Popen([sys.executable, *arguments], cwd=self.folder, env=self.environment, stdout=log, stderr=log)
+            )
         return self.processes[-1]
 
     def wait(self, condition):
@@ -265,5 +269,48 @@ def test_a_scheduler_that_dies_ends_the_run_with_a_sentence_and_a_local_run_cont
     kept = done_shards(out)
     other_cluster.stop()
     convert(folder, out, codec="zstd")
+    assert {shard: done_shards(out)[shard] for shard in kept} == kept
+    assert bytes_of(out) == local[1]
+
+
+@pytest.mark.parametrize("case", ["0: died, 1 in all", "3: lost all its workers"])
+def test_workers_that_are_all_lost_are_a_sentence(folder, tmp_path, out, monkeypatch, case):
+    failures, message = case.split(": ")
+    monkeypatch.setattr("hfrisk.convert.cluster.SECONDS_WITHOUT_WORKERS", 0.2)
+    (tmp_path / "cluster").mkdir()
+    cluster = Cluster(tmp_path / "cluster", 1, DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES=failures)
+
+    def listener(_progress):
+        if any(out.glob(".hfrisk.partial/helper-*/shard-*")):
+            cluster.workers[0].kill()
+
+    try:
+        with pytest.raises(StoreError, match=message) as caught:
+            convert(folder, out, codec="zstd", dask=cluster.address, on_progress=listener)
+    finally:
+        cluster.stop()
+    assert "the same command continues" in caught.value.hint
+
+
+def test_an_error_of_a_worker_is_that_of_the_command(cluster, folder, out):
+    def interrupt(_progress):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        convert(folder, out, on_progress=interrupt)
+    shutil.rmtree(out / "records", ignore_errors=True)
+    (out / "records").touch()
+    with pytest.raises(StoreError, match=r"cannot make the folder `.*records`"):
+        convert(folder, out, dask=cluster.address)
+
+
+def test_a_leader_that_is_killed_is_followed_by_the_same_command(cluster, folder, local, out):
+    child = subprocess.Popen([sys.executable, "-m", "hfrisk.convert", str(folder), str(out), "--codec", "zstd", "--dask", cluster.address])
+    cluster.wait(lambda: child.poll() is not None or any(out.glob("records/part-*")))
+    child.kill()
+    child.wait()
+    kept = done_shards(out)
+    assert kept
+    convert(folder, out, codec="zstd", dask=cluster.address)
     assert {shard: done_shards(out)[shard] for shard in kept} == kept
     assert bytes_of(out) == local[1]

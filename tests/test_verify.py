@@ -120,6 +120,14 @@ def test_an_incomplete_store_is_refused_unless_asked_for(store):
     assert np.isfinite(hfrisk.open(store, allow_incomplete=True).read([0])).all()
 
 
+def test_progress_counts_rows(store):
+    command = [sys.executable, "-m", "hfrisk.convert", "--verify", str(store)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "4 of 4 rows (100 %), " in done.stderr
+    assert " rows/s, " in done.stderr
+    assert "files/s" not in done.stderr
+
+
 def test_an_exception_of_the_listener_stops_it(store):
     def listener(progress):
         raise LookupError(f"{progress.num_files}")

@@ -78,6 +78,16 @@ def read_records(folder: str | Path) -> pl.DataFrame:
     return _read(Path(folder) / "records.parquet", RECORDS_SCHEMA)
 
 
+def read_record_parts(folder: str | Path) -> pl.DataFrame:
+    """Read the records of the shards that are done, of a store that is not complete.
+
+    Raises:
+        StoreError: A part cannot be read, or has other columns.
+    """
+    parts = sorted((Path(folder) / "records").glob("part-*.parquet"))
+    return pl.concat([_read(part, RECORDS_SCHEMA) for part in parts]) if parts else pl.DataFrame(schema=RECORDS_SCHEMA)
+
+
 def read_rejected(folder: str | Path) -> pl.DataFrame:
     """Read rejected.parquet of a store.
 

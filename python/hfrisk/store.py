@@ -59,7 +59,8 @@ class EcgStore:
             folder = folder.parent
         if not (folder / _GROUP).is_dir():
             raise StoreError(f"no ECG store at `{folder}`", hint="name OUT of `hfrisk-convert`, the folder that holds ecg.zarr")
-        if not (allow_incomplete or all((folder / name).is_file() for name in ("records.parquet", "checksums.txt"))):
+        self._is_complete = all((folder / name).is_file() for name in ("records.parquet", "checksums.txt"))
+        if not (allow_incomplete or self._is_complete):
             raise StoreError(f"the store at `{folder}` is not complete", hint="run the same `hfrisk-convert` command again; it continues")
         self.path = folder
         self._reader = BatchReader(folder / _GROUP, num_threads, access)
@@ -92,10 +93,14 @@ class EcgStore:
 
     @functools.cached_property
     def records(self) -> pl.DataFrame:
-        """One row a recording, see `hfrisk.records.RECORDS_SCHEMA`; read when first asked for."""
-        from hfrisk.records import read_records  # noqa: PLC0415
+        """One row a recording (of an incomplete store: those done), see `hfrisk.records.RECORDS_SCHEMA`; read when first asked for."""
+        from hfrisk.records import read_record_parts, read_records  # noqa: PLC0415
 
-        return read_records(self.path)
+        if self._is_complete:
+            return read_records(self.path)
+        frame = read_record_parts(self.path)
+        # The array of a store that is being added to gets its new rows at the end.
+        return frame.filter(frame["row"] < len(self))
 
     def read(self, rows: ArrayLike) -> NDArray[np.float32]:
         """Read signals.

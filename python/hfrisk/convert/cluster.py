@@ -250,7 +250,7 @@ def _result_of(future: distributed.Future) -> dict[str, Any]:
     error = future.exception()
     if isinstance(error, KilledWorker):
         raise StoreError(
-            f"{error.allowed_failures + 1} workers died one after the other while they converted the same shards",
+            f"every worker that was given the same shards died, {error.allowed_failures + 1} in all",
             hint=f"see the workers' logs; most often their memory is too small (`dask worker --memory-limit`); {_CONTINUES}",
         )
     if isinstance(error, (ImportError, AttributeError)):

@@ -12,6 +12,7 @@ use crate::store::files::{failed, make_folder, remove_file, remove_folder};
 use crate::store::layout::{GROUP_NAME, group_path};
 
 const WAIT: Duration = Duration::from_millis(20);
+const NUM_TRIES: usize = 10;
 const LOCK: &str = ".hfrisk.lock";
 const TEMPORARY: &str = ".hfrisk.partial";
 pub(crate) const PARTS: &str = "records";
@@ -57,7 +58,8 @@ impl OutputFolder {
             refuse_foreign(&path)?;
         }
         let busy = || busy(&path, "is being written by another hfrisk-convert");
-        let lock = take(&path.join(LOCK), claim == Claim::Whole)?.ok_or_else(busy)?;
+        let lock =
+            if claim == Claim::Whole { take(&path.join(LOCK), true)? } else { share(&path.join(LOCK))? }.ok_or_else(busy)?;
         let mut held = None;
         let temporary = match claim {
             // Nobody else is here, so that what others have left is of no use.
@@ -193,6 +195,17 @@ fn take(path: &Path, alone: bool) -> Result<Option<File>, StoreError> {
             Err(TryLockError::Error(source)) => return Err(failed("cannot lock", path, source)),
         }
     }
+}
+
+/// Share the lock file at `path`; who leaves holds it alone for an instant, which is waited for.
+fn share(path: &Path) -> Result<Option<File>, StoreError> {
+    for _ in 0..NUM_TRIES {
+        if let Some(lock) = take(path, false)? {
+            return Ok(Some(lock));
+        }
+        std::thread::sleep(WAIT);
+    }
+    Ok(None)
 }
 
 fn busy(path: &Path, problem: &str) -> StoreError {

@@ -71,10 +71,9 @@ pub fn verify(
     };
     let names: Vec<&String> = listed.keys().chain(found.keys().filter(|name| !listed.contains_key(*name))).collect();
     let (num_done, num_bytes, num_recordings) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
-    let mut num_rows = 0;
-    let mut tick = |num_rows: u64| {
+    let mut tick = |num_files: u64| {
         on_progress(&Progress {
-            num_files: num_rows,
+            num_files,
             num_done: num_done.load(Ordering::Relaxed),
             num_bytes: num_bytes.load(Ordering::Relaxed),
             seconds: started.elapsed().as_secs_f64(),
@@ -82,7 +81,7 @@ pub fn verify(
         })
     };
     let sound = Mutex::new(BTreeMap::new());
-    share(num_threads, names.len(), &mut || tick(num_rows), &|item| {
+    share(num_threads, names.len(), &mut || tick(0), &|item| {
         let name = names[item];
         let problem = match (listed.get(name), found.contains_key(name)) {
             (None, _) => Some("is not a file of this store"),
@@ -103,8 +102,10 @@ pub fn verify(
     check.is_sound = sound.into_inner().unwrap_or_else(PoisonError::into_inner);
     check.read_descriptions();
     let num_shards = check.plan.as_ref().map_or_else(|| check.layout.map_or(0, |layout| layout.num_shards()), Plan::num_shards);
-    num_rows = check.layout.map_or(0, |layout| layout.num_rows as u64);
-    share(num_threads, num_shards, &mut || tick(num_rows), &|shard| {
+    let num_rows = check.layout.map_or(0, |layout| layout.num_rows as u64);
+    // Rows that are left over at the end of a generation are none to be looked at.
+    let num_todo = check.plan.as_ref().map_or(num_rows, |plan| plan.num_files() as u64);
+    share(num_threads, num_shards, &mut || tick(num_todo), &|shard| {
         let (num_shard_rows, num_chunks) = check.shard(shard)?;
         num_done.fetch_add(num_shard_rows, Ordering::Relaxed);
         num_recordings.fetch_add(num_chunks, Ordering::Relaxed);
@@ -116,9 +117,9 @@ pub fn verify(
             return Ok(());
         }
         last = Instant::now();
-        if tick(num_rows).is_break() { Err(StoreError::Cancelled) } else { Ok(()) }
+        if tick(num_todo).is_break() { Err(StoreError::Cancelled) } else { Ok(()) }
     })?;
-    if tick(num_rows).is_break() {
+    if tick(num_todo).is_break() {
         return Err(StoreError::Cancelled);
     }
     Ok(Verification {

@@ -133,7 +133,7 @@ def compare(benchmark, request) -> Callable[..., dict[str, float]]:
             medians=medians,
             targets=dict(targets or {}),
         )
-        benchmark.pedantic(next(iter(contenders.values())), rounds=3, warmup_rounds=0)
+        benchmark.pedantic(next(iter(contenders.values())), setup=before, rounds=3, warmup_rounds=0)
         return medians
 
     return run

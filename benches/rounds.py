@@ -26,6 +26,8 @@ def interleaved(
     seconds: dict[str, list[float]] = {name: [] for name in contenders}
     order = list(contenders)
     for contender in contenders.values():
+        if before is not None:
+            before()
         contender()
     gc.collect()
     gc.disable()

@@ -10,22 +10,33 @@ import pytest
 
 import hfrisk
 import muse_xml
-from hfrisk.convert import convert, verify
+from hfrisk.convert import convert, finish, verify
 from hfrisk.errors import StoreError
+
+SHARD_FOOTER_BYTES = 512 * 16 + 4
+EMPTY = 2**64 - 1
+CODECS = ("ecgpack", "zstd", "none")
 
 
 @pytest.fixture(scope="module")
-def sound(tmp_path_factory):
-    """A store of three recordings and a rejection, in two generations."""
+def sound_stores(tmp_path_factory):
+    """Of each codec a store of three recordings and a rejection, in two generations."""
     folder = tmp_path_factory.mktemp("xml")
-    out = tmp_path_factory.mktemp("out")
+    stores = {codec: tmp_path_factory.mktemp(codec) for codec in CODECS}
     for row in range(2):
         (folder / f"{row}.xml").write_bytes(muse_xml.muse_xml(muse_xml.random_leads(row)))
     (folder / "empty.xml").touch()
-    convert(folder, out)
+    for codec, out in stores.items():
+        convert(folder, out, codec=codec)
     (folder / "2.xml").write_bytes(muse_xml.muse_xml(muse_xml.random_leads(2)))
-    convert(folder, out)
-    return out
+    for codec, out in stores.items():
+        convert(folder, out, codec=codec)
+    return stores
+
+
+@pytest.fixture(scope="module")
+def sound(sound_stores):
+    return sound_stores["ecgpack"]
 
 
 @pytest.fixture
@@ -46,7 +57,9 @@ def test_a_sound_store_has_no_damage(sound):
     assert found.num_bytes > 3 * 20_000
 
 
-def test_a_flipped_bit_in_any_file_is_found(store):
+@pytest.mark.parametrize("codec", CODECS)
+def test_a_flipped_bit_in_any_file_is_found(sound_stores, tmp_path, codec):
+    store = shutil.copytree(sound_stores[codec], tmp_path / "store")
     rng = np.random.default_rng(1)
     files = sorted(path for path in store.rglob("*") if path.is_file())
     assert len(files) == 11
@@ -60,6 +73,42 @@ def test_a_flipped_bit_in_any_file_is_found(store):
             assert names, (path, position)
             path.write_bytes(before)
     assert verify(store).damages == []
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_a_flipped_bit_anywhere_in_a_shard_names_the_row_whose_chunk_or_index_it_is(sound_stores, tmp_path, codec):
+    store = shutil.copytree(sound_stores[codec], tmp_path / "store")
+    path = store / "ecg.zarr/signals/c/0/0/0"
+    before = path.read_bytes()
+    places = np.frombuffer(before[-SHARD_FOOTER_BYTES:-4], "<u8").reshape(512, 2)
+    chunks = [(int(offset), int(offset + length)) for offset, length in places if offset != EMPTY]
+    assert [begin for begin, _ in chunks] == [0, chunks[0][1]]
+    assert chunks[-1][1] == len(before) - SHARD_FOOTER_BYTES
+    rng = np.random.default_rng(2)
+    for row, (begin, end) in enumerate(chunks):
+        for position in [begin, end - 1, *rng.integers(begin, end, 40)]:
+            flip(path, int(position), int(rng.integers(8)))
+            assert [damage.row for damage in verify(store, num_threads=1).damages] == [None, row], (codec, position)
+            path.write_bytes(before)
+    for position in [len(before) - SHARD_FOOTER_BYTES, len(before) - 1, *rng.integers(chunks[-1][1], len(before), 20)]:
+        flip(path, int(position), int(rng.integers(8)))
+        problems = [damage.problem for damage in verify(store, num_threads=1).damages]
+        assert "has a damaged index" in problems, (codec, position)
+        path.write_bytes(before)
+    assert verify(store).damages == []
+
+
+def test_a_shard_that_was_damaged_before_the_store_was_closed_is_found(tmp_path):
+    (tmp_path / "xml").mkdir()
+    for row in range(513):
+        (tmp_path / "xml" / f"{row}.xml").write_bytes(b"" if row % 512 else muse_xml.muse_xml(muse_xml.random_leads(row)))
+    for part in (1, 2):
+        convert(tmp_path / "xml", tmp_path / "out", part=(part, 2))
+        if part == 1:
+            flip(tmp_path / "out/ecg.zarr/signals/c/0/0/0", 100)
+    finish(tmp_path / "out")
+    name = "ecg.zarr/signals/c/0/0/0"
+    assert (name, "differs from its checksum") in {(damage.file, damage.problem) for damage in verify(tmp_path / "out").damages}
 
 
 def test_a_damaged_row_is_named_with_its_shard(store):

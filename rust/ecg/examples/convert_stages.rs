@@ -50,7 +50,7 @@ fn convert(entries: &Entries, out: &Path) -> Result<[Duration; STAGES.len()], Bo
             ];
             spent.iter_mut().zip(times).for_each(|(sum, time)| *sum += time);
         }
-        spent[STAGES.len() - 1] += timed(|| shard.finish(&out.join("shard")))?;
+        spent[STAGES.len() - 1] += timed(|| shard.seal()?.commit(&out.join("shard")))?;
     }
     Ok(spent)
 }

@@ -197,8 +197,8 @@ fn close(
     if !Layout::read(&folder.group()).is_ok_and(|found| found == layout) {
         layout.write(&folder.group(), folder.temporary())?;
     }
-    records::join_parts(folder, plan.num_shards(), plan.settings.keep_statements, &mut ticker(on_progress, done))?;
-    checksums::write(folder, num_threads, &mut || on_progress(&done))
+    let known = records::join_parts(folder, plan, &mut ticker(on_progress, done))?;
+    checksums::write(folder, &known, num_threads, &mut || on_progress(&done))
 }
 
 /// Reports an unchanging state at every tick of a phase that has no numbers of its own, so that it can be cancelled too.

@@ -19,4 +19,4 @@ pub use chunks::Access;
 pub use codec::{ChunkEncoder, Codec};
 pub use layout::{Layout, RECORD_VALUES, SCHEMA_VERSION, SHARD_ROWS};
 pub use reader::{BatchReader, COUNT_LEADS, COUNT_VALUES};
-pub use shard::ShardWriter;
+pub use shard::{SealedShard, ShardWriter};

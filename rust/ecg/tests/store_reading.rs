@@ -39,7 +39,7 @@ fn write_store(folder: &Path, codec: Codec) -> Layout {
                 writer.push_empty();
             }
         }
-        writer.finish(&shard_path(folder, shard)).unwrap();
+        writer.seal().unwrap().commit(&shard_path(folder, shard)).unwrap();
     }
     layout
 }
@@ -96,7 +96,7 @@ fn an_empty_row_costs_sixteen_bytes() {
         let mut writer = ShardWriter::create(folder.path().join("temporary")).unwrap();
         writer.push(b"chunk").unwrap();
         (0..num_empty).for_each(|_| writer.push_empty());
-        writer.finish(&folder.path().join("shard")).unwrap();
+        writer.seal().unwrap().commit(&folder.path().join("shard")).unwrap();
         fs::metadata(folder.path().join("shard")).unwrap().len() as usize
     };
     assert_eq!(size(0), 5 + SHARD_ROWS * 16 + 4);

@@ -8,30 +8,47 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Mutex;
 
+use parquet::file::metadata::KeyValue;
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::convert::folder::{CHECKSUMS, OutputFolder, PARTS, PLAN, RECORDS, REJECTED};
+use crate::convert::parquet_file::TableReader;
 use crate::convert::share::share;
 use crate::error::StoreError;
 use crate::store::files::{TemporaryFile, failed};
 use crate::store::layout::GROUP_NAME;
 
 const BUFFER_BYTES: usize = 1 << 18;
+const SHARD_NOTE: &str = "hfrisk.shard_xxh128";
 
 /// Checksums by file name, relative to OUT.
 pub(crate) type Checksums = BTreeMap<String, u128>;
 
-/// Write the checksums of everything in `folder`; this marks the store as complete.
+/// What a record part says of its shard, which was hashed as it was written: nothing that happens to the file afterwards can pass for what
+/// it should be.
+pub(crate) fn note(checksum: Option<u128>) -> Vec<KeyValue> {
+    checksum.map(|checksum| KeyValue::new(SHARD_NOTE.to_owned(), format!("{checksum:032x}"))).into_iter().collect()
+}
+
+/// Read what [`note`] wrote; the parts of earlier versions have none.
+pub(crate) fn read_note(part: &TableReader) -> Option<u128> {
+    part.note(SHARD_NOTE).and_then(|text| u128::from_str_radix(text, 16).ok())
+}
+
+/// Write the checksums of everything in `folder`, of what is not in `known` by reading it; this marks the store as complete.
 pub(crate) fn write(
     folder: &OutputFolder,
+    known: &Checksums,
     num_threads: usize,
     on_tick: &mut dyn FnMut() -> ControlFlow<()>,
 ) -> Result<(), StoreError> {
     let names = files(folder.path())?;
-    let found = Mutex::new(Checksums::new());
-    share(num_threads, names.len(), on_tick, &|item| {
-        let checksum = of_file(&folder.path().join(&names[item]), &mut |_| ())?;
-        found.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(names[item].clone(), checksum);
+    let (hashed, unread): (Vec<String>, Vec<String>) = names.into_iter().partition(|name| known.contains_key(name));
+    let found: Mutex<Checksums> =
+        Mutex::new(hashed.into_iter().filter_map(|name| known.get(&name).map(|&checksum| (name, checksum))).collect());
+    share(num_threads, unread.len(), on_tick, &|item| {
+        let checksum = of_file(&folder.path().join(&unread[item]), &mut |_| ())?;
+        found.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(unread[item].clone(), checksum);
         Ok(())
     })?;
     let text = to_text(&found.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner));

@@ -8,10 +8,11 @@ use arrow_array::RecordBatch;
 use arrow_schema::Schema;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
-use parquet::basic::{Compression, ZstdLevel};
+use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
-use parquet::file::properties::WriterProperties;
+use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
+use parquet::schema::types::ColumnPath;
 
 use crate::error::StoreError;
 use crate::store::files::{TemporaryFile, WrittenFile, failed};
@@ -19,6 +20,36 @@ use crate::store::files::{TemporaryFile, WrittenFile, failed};
 /// Rows that the writer holds in memory before it writes them out.
 const ROW_GROUP_ROWS: usize = 1 << 17;
 const ZSTD_LEVEL: i32 = 3;
+
+/// What a table's pages are made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Packing {
+    /// To be kept and read by anybody: small.
+    Small,
+    /// To be read once, when the tables are joined. A context of zstd for each column of a part would take longer than everything else
+    /// about it, and text that follows in order is short without.
+    Quick,
+}
+
+impl Packing {
+    fn properties(self) -> Result<WriterPropertiesBuilder, ParquetError> {
+        let properties = WriterProperties::builder();
+        Ok(match self {
+            Self::Small => properties.set_compression(Compression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL)?)),
+            Self::Quick => {
+                let different = ["row", "payload_hash", "ecg_file", "source"];
+                let properties = properties.set_compression(Compression::UNCOMPRESSED);
+                let properties = properties.set_statistics_enabled(EnabledStatistics::None).set_offset_index_disabled(true);
+                let properties = different.into_iter().fold(properties, |properties, column| {
+                    properties.set_column_dictionary_enabled(ColumnPath::from(column), false)
+                });
+                ["ecg_file", "source"].into_iter().fold(properties, |properties, column| {
+                    properties.set_column_encoding(ColumnPath::from(column), Encoding::DELTA_BYTE_ARRAY)
+                })
+            }
+        })
+    }
+}
 
 /// A table being written.
 pub(crate) struct TableWriter {
@@ -33,12 +64,12 @@ impl TableWriter {
         temporary: &Path,
         schema: &Arc<Schema>,
         notes: Vec<KeyValue>,
+        packing: Packing,
     ) -> Result<Self, StoreError> {
         let name = target.file_name().unwrap_or_default();
         let file = TemporaryFile::create(temporary.join(name))?;
-        let level = ZstdLevel::try_new(ZSTD_LEVEL).map_err(|error| broken(&target, error))?;
-        let properties = WriterProperties::builder()
-            .set_compression(Compression::ZSTD(level))
+        let properties = packing.properties().map_err(|error| broken(&target, error))?;
+        let properties = properties
             .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
             .set_created_by(concat!("hfrisk ", env!("CARGO_PKG_VERSION")).to_owned())
             .set_key_value_metadata((!notes.is_empty()).then_some(notes))

@@ -16,7 +16,7 @@ use serde_json::Value;
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::convert::folder::{OutputFolder, PLAN};
-use crate::convert::parquet_file::{TableReader, TableWriter, broken};
+use crate::convert::parquet_file::{Packing, TableReader, TableWriter, broken};
 use crate::convert::{Progress, Request, SkipBy, ticker};
 use crate::error::StoreError;
 use crate::source::{self, Entries, Entry, GoOn, Listing, Stamp};
@@ -225,7 +225,8 @@ impl Plan {
         let notes = self.settings.notes().into_iter().map(|(key, text)| KeyValue::new(key.to_owned(), text));
         let generations = KeyValue::new(GENERATIONS_NOTE.to_owned(), write_generations(&self.generations));
         let schema = plan_schema();
-        let mut table = TableWriter::create(folder.plan(), folder.temporary(), &schema, notes.chain([generations]).collect())?;
+        let notes = notes.chain([generations]).collect();
+        let mut table = TableWriter::create(folder.plan(), folder.temporary(), &schema, notes, Packing::Small)?;
         let mut push = |columns| {
             go_on()?;
             table

@@ -9,13 +9,17 @@ use arrow_array::builder::{
 };
 use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::{DataType, Field, Schema, TimeUnit};
+use parquet::file::metadata::KeyValue;
 
+use crate::convert::checksums::{self, Checksums};
 use crate::convert::folder::OutputFolder;
-use crate::convert::parquet_file::{TableReader, TableWriter, broken};
+use crate::convert::parquet_file::{Packing, TableReader, TableWriter, broken};
+use crate::convert::plan::Plan;
 use crate::error::{ParseError, StoreError};
 use crate::recording::{AcquiredAt, Measurements, QualityFlags, Recording, Sex};
 use crate::source::{Entry, GoOn};
 use crate::store::files::{WrittenFile, remove_file};
+use crate::store::layout::shard_name;
 
 type ReadMeasurement = fn(&Measurements) -> Option<i32>;
 
@@ -99,8 +103,8 @@ impl Records {
         }
     }
 
-    /// Write the table and begin an empty one.
-    pub(crate) fn write(&mut self, target: &Path, temporary: &Path) -> Result<WrittenFile, StoreError> {
+    /// Write the table with some notes and begin an empty one.
+    pub(crate) fn write(&mut self, target: &Path, temporary: &Path, notes: Vec<KeyValue>) -> Result<WrittenFile, StoreError> {
         let mut columns: Vec<ArrayRef> = vec![
             Arc::new(self.row.finish()),
             Arc::new(self.ecg_file.finish()),
@@ -119,7 +123,11 @@ impl Records {
         columns.extend(self.edited.iter_mut().chain(&mut self.original).map(|column| Arc::new(column.finish()) as ArrayRef));
         columns.extend(self.flags.iter_mut().map(|column| Arc::new(column.finish()) as ArrayRef));
         columns.extend(self.statements.iter_mut().map(|column| Arc::new(column.finish()) as ArrayRef));
-        write_table(&records_schema(self.statements.is_some()), columns, target, temporary)
+        let schema = records_schema(self.statements.is_some());
+        let packing = if self.statements.is_some() { Packing::Small } else { Packing::Quick };
+        let mut table = TableWriter::create(target.to_owned(), temporary, &schema, notes, packing)?;
+        write_columns(&mut table, &schema, columns, target)?;
+        table.finish()
     }
 }
 
@@ -157,39 +165,41 @@ impl Rejected {
             Arc::new(self.message.finish()),
             Arc::new(self.byte_offset.finish()),
         ];
-        write_table(&rejected_schema(), columns, target, temporary).map(Some)
+        let schema = rejected_schema();
+        let mut table = TableWriter::create(target.to_owned(), temporary, &schema, Vec::new(), Packing::Small)?;
+        write_columns(&mut table, &schema, columns, target)?;
+        table.finish().map(Some)
     }
 }
 
-/// Join the parts of all shards, in order, into `rejected.parquet` and then `records.parquet`, which marks the store as complete.
-pub(crate) fn join_parts(
-    folder: &OutputFolder,
-    num_shards: usize,
-    keep_statements: bool,
-    go_on: &mut GoOn<'_>,
-) -> Result<(), StoreError> {
-    let mut rejected = TableWriter::create(folder.rejected(), folder.temporary(), &rejected_schema(), Vec::new())?;
-    let mut records = TableWriter::create(folder.records(), folder.temporary(), &records_schema(keep_statements), Vec::new())?;
-    for shard in 0..num_shards {
+/// Join the parts of all shards, in order, into `rejected.parquet` and then `records.parquet`; gives what the parts know of their shards'
+/// checksums.
+pub(crate) fn join_parts(folder: &OutputFolder, plan: &Plan, go_on: &mut GoOn<'_>) -> Result<Checksums, StoreError> {
+    let (small, schema) = (Packing::Small, records_schema(plan.settings.keep_statements));
+    let mut rejected = TableWriter::create(folder.rejected(), folder.temporary(), &rejected_schema(), Vec::new(), small)?;
+    let mut records = TableWriter::create(folder.records(), folder.temporary(), &schema, Vec::new(), small)?;
+    let mut known = Checksums::new();
+    for shard in 0..plan.num_shards() {
         go_on()?;
         if folder.rejected_part(shard).exists() {
             for batch in TableReader::open(folder.rejected_part(shard), None)? {
                 rejected.write(&batch?)?;
             }
         }
-        for batch in TableReader::open(folder.record_part(shard), None)? {
+        let part = TableReader::open(folder.record_part(shard), None)?;
+        known.extend(checksums::read_note(&part).map(|checksum| (shard_name(shard), checksum)));
+        for batch in part {
             records.write(&batch?)?;
         }
     }
     rejected.finish()?.commit()?;
-    records.finish()?.commit()
+    records.finish()?.commit()?;
+    Ok(known)
 }
 
-fn write_table(schema: &Arc<Schema>, columns: Vec<ArrayRef>, target: &Path, temporary: &Path) -> Result<WrittenFile, StoreError> {
+fn write_columns(table: &mut TableWriter, schema: &Arc<Schema>, columns: Vec<ArrayRef>, target: &Path) -> Result<(), StoreError> {
     let batch = RecordBatch::try_new(Arc::clone(schema), columns).map_err(|error| broken(target, error.into()))?;
-    let mut table = TableWriter::create(target.to_owned(), temporary, schema, Vec::new())?;
-    table.write(&batch)?;
-    table.finish()
+    table.write(&batch)
 }
 
 fn records_schema(keep_statements: bool) -> Arc<Schema> {

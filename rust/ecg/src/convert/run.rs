@@ -38,7 +38,7 @@ pub(crate) fn run_workers(
         let result = std::thread::scope(|scope| {
             let (written, waiting) = sync_channel(1);
             let commit = move || waiting.into_iter().try_for_each(WrittenShard::commit);
-            let name = || std::thread::current().name().unwrap_or_default().to_owned() + "-disk";
+            let name = || std::thread::current().name().unwrap_or_default().replace("work", "disk");
             let committer = std::thread::Builder::new().name(name()).spawn_scoped(scope, commit);
             let committer = committer.map_err(|error| StoreError::Threads(error.to_string()))?;
             let converted = Worker::new(folder, plan, &counters, &stop).and_then(|mut worker| {
@@ -63,7 +63,7 @@ pub(crate) fn run_workers(
         let workers: Vec<_> = (0..num_threads)
             .map(|thread| {
                 let (work, alive) = (&work, alive.clone());
-                std::thread::Builder::new().name(format!("hfrisk-convert-{thread}")).spawn_scoped(scope, move || work(alive))
+                std::thread::Builder::new().name(format!("hfrisk-work-{thread}")).spawn_scoped(scope, move || work(alive))
             })
             .collect();
         drop(alive);

@@ -18,7 +18,7 @@ use crate::convert::share::share;
 use crate::convert::{Progress, TICK};
 use crate::error::StoreError;
 use crate::store::files::failed;
-use crate::store::layout::{GROUP_NAME, Layout, shard_path};
+use crate::store::layout::{GROUP_NAME, Layout};
 
 /// One thing that is not as it was written.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -201,10 +201,5 @@ impl Check<'_> {
             );
             self.report(&array, None, &problem);
         }
-    }
-
-    fn shard_name(&self, shard: usize) -> String {
-        let path = shard_path(&self.out.join(GROUP_NAME), shard);
-        path.strip_prefix(self.out).unwrap_or(&path).to_string_lossy().into_owned()
     }
 }

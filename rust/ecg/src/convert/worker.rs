@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use crate::convert::budget::LARGE_BYTES;
+use crate::convert::checksums;
 use crate::convert::folder::OutputFolder;
 use crate::convert::plan::{Plan, Settings};
 use crate::convert::records::{Records, Rejected};
@@ -15,7 +16,7 @@ use crate::resample::Resampler;
 use crate::source::{Entry, EntryReader};
 use crate::store::files::{WrittenFile, failed};
 use crate::store::layout::{SHARD_ROWS, shard_path};
-use crate::store::{ChunkEncoder, ShardWriter};
+use crate::store::{ChunkEncoder, SealedShard, ShardWriter};
 use crate::xml::{ParseOptions, Parser};
 
 /// What the workers have done, for the progress display, and the turn that large files take.
@@ -30,7 +31,7 @@ pub(crate) struct Counters {
 
 /// A shard whose files are written, and wait for the disk.
 pub(crate) struct WrittenShard {
-    chunks: ShardWriter,
+    chunks: SealedShard,
     target: PathBuf,
     rejected: Option<WrittenFile>,
     records: WrittenFile,
@@ -39,7 +40,7 @@ pub(crate) struct WrittenShard {
 impl WrittenShard {
     /// Bring the files to disk and give them their names; the record part, the last, marks the shard as done.
     pub(crate) fn commit(self) -> Result<(), StoreError> {
-        self.chunks.finish(&self.target)?;
+        self.chunks.commit(&self.target)?;
         self.rejected.map_or(Ok(()), WrittenFile::commit)?;
         self.records.commit()
     }
@@ -124,11 +125,13 @@ impl<'run> Worker<'run> {
             drop(turn);
         }
         let temporary = self.folder.temporary();
+        let chunks = writer.seal()?;
+        let notes = checksums::note(chunks.checksum());
         Ok(WrittenShard {
-            chunks: writer,
+            chunks,
             target: shard_path(&self.folder.group(), shard),
             rejected: self.rejected.write(&self.folder.rejected_part(shard), temporary)?,
-            records: self.records.write(&self.folder.record_part(shard), temporary)?,
+            records: self.records.write(&self.folder.record_part(shard), temporary, notes)?,
         })
     }
 

@@ -130,6 +130,11 @@ pub fn shard_path(group: &Path, shard: usize) -> PathBuf {
     group.join(ARRAY_NAME).join("c").join(shard.to_string()).join("0").join("0")
 }
 
+/// Name of a shard's file in OUT, with `/` on every system.
+pub(crate) fn shard_name(shard: usize) -> String {
+    format!("{GROUP_NAME}/{ARRAY_NAME}/c/{shard}/0/0")
+}
+
 fn write_json(value: &Value, target: &Path, temporary: &Path) -> Result<(), StoreError> {
     let mut file = TemporaryFile::create(temporary.join("zarr.json"))?;
     writeln!(file, "{value:#}").map_err(|source| failed("cannot write", target, source))?;

@@ -3,6 +3,8 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
+use xxhash_rust::xxh3::Xxh3;
+
 use crate::error::StoreError;
 use crate::store::files::{TemporaryFile, failed};
 use crate::store::layout::SHARD_ROWS;
@@ -17,6 +19,13 @@ pub struct ShardWriter {
     file: TemporaryFile,
     index: Vec<u8>,
     num_chunks: usize,
+    hasher: Xxh3,
+}
+
+/// A shard that is written, and has neither its name nor its safety yet.
+pub struct SealedShard {
+    file: Option<TemporaryFile>,
+    checksum: u128,
 }
 
 impl ShardWriter {
@@ -25,7 +34,8 @@ impl ShardWriter {
     /// # Errors
     /// When the operating system refuses.
     pub fn create(path: PathBuf) -> Result<Self, StoreError> {
-        Ok(Self { file: TemporaryFile::create(path)?, index: Vec::with_capacity(FOOTER_BYTES), num_chunks: 0 })
+        let file = TemporaryFile::create(path)?;
+        Ok(Self { file, index: Vec::with_capacity(FOOTER_BYTES), num_chunks: 0, hasher: Xxh3::new() })
     }
 
     /// Append the chunk of the next row.
@@ -35,6 +45,8 @@ impl ShardWriter {
     pub fn push(&mut self, chunk: &[u8]) -> Result<(), StoreError> {
         self.push_entry(self.file.num_bytes(), chunk.len() as u64);
         self.num_chunks += 1;
+        // Hashed while the processor's caches still hold it: later, it would have to come from memory or from the disk.
+        self.hasher.update(chunk);
         self.file.append(chunk)
     }
 
@@ -43,27 +55,43 @@ impl ShardWriter {
         self.push_entry(EMPTY, EMPTY);
     }
 
-    /// Write the index and give the shard its final name. A shard without a chunk leaves no file, nor one of an earlier attempt.
+    /// Write the index.
     ///
     /// # Errors
     /// When the operating system refuses.
-    pub fn finish(mut self, target: &Path) -> Result<(), StoreError> {
+    pub fn seal(mut self) -> Result<SealedShard, StoreError> {
         if self.num_chunks == 0 {
-            return crate::store::files::remove_file(target);
+            return Ok(SealedShard { file: None, checksum: 0 });
         }
         while self.index.len() < INDEX_BYTES {
             self.push_empty();
         }
         let crc = crc32c::crc32c(&self.index);
         self.index.extend_from_slice(&crc.to_le_bytes());
+        self.hasher.update(&self.index);
         self.file.append(&self.index)?;
-        self.file.commit(target)
+        Ok(SealedShard { file: Some(self.file), checksum: self.hasher.digest128() })
     }
 
     fn push_entry(&mut self, offset: u64, num_bytes: u64) {
         debug_assert!(self.index.len() < INDEX_BYTES, "a shard has {SHARD_ROWS} rows");
         self.index.extend_from_slice(&offset.to_le_bytes());
         self.index.extend_from_slice(&num_bytes.to_le_bytes());
+    }
+}
+
+impl SealedShard {
+    /// XXH128 of the file; `None` when there is none, for want of a chunk.
+    pub fn checksum(&self) -> Option<u128> {
+        self.file.as_ref().map(|_| self.checksum)
+    }
+
+    /// Bring the shard to disk and give it its final name. A shard without a chunk leaves no file, nor one of an earlier attempt.
+    ///
+    /// # Errors
+    /// When the operating system refuses.
+    pub fn commit(self, target: &Path) -> Result<(), StoreError> {
+        self.file.map_or_else(|| crate::store::files::remove_file(target), |file| file.commit(target))
     }
 }
 

@@ -12,7 +12,7 @@ use crate::error::{PackError, StoreError};
 use crate::recording::{STORE_RATE_HZ, STORE_SAMPLES};
 use crate::store::codec::ChunkDecoder;
 use crate::store::files::failed;
-use crate::store::layout::{RECORD_VALUES, SHARD_ROWS};
+use crate::store::layout::{RECORD_VALUES, SHARD_ROWS, shard_name};
 use crate::store::reader::{COUNT_LEADS, COUNT_VALUES};
 use crate::store::shard::{NO_CHUNK, ShardIndex, read_exact_at};
 
@@ -33,7 +33,7 @@ impl Check<'_> {
             (None, Some(layout)) => layout.shard_rows(shard).len(),
             (None, None) => SHARD_ROWS,
         };
-        let (name, part) = (self.shard_name(shard), record_part(shard));
+        let (name, part) = (shard_name(shard), record_part(shard));
         let path = self.out.join(&name);
         let index = match ShardIndex::read(&path, SHARD_ROWS) {
             Ok(index) => index,

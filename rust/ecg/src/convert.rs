@@ -1,7 +1,7 @@
 //! From files to a store: a frozen plan, shards in parallel, a record part as the mark that a shard is done.
 //!
 //! ```text
-//! caller's thread     list sources -> plan.parquet -> wait, report progress, answer Ctrl-C -> join parts -> records.parquet
+//! caller's thread     list sources -> plan.parquet -> report progress, answer Ctrl-C, join the parts that are there -> records.parquet
 //! worker threads      next shard number -> read -> parse -> resample -> pack -> files without a name
 //!   and their helpers   -> disk -> shard file -> rejected part -> record part
 //! ```
@@ -12,6 +12,7 @@
 mod budget;
 mod checksums;
 mod folder;
+mod join;
 mod parquet_file;
 mod plan;
 mod records;
@@ -35,6 +36,7 @@ use crate::error::StoreError;
 use crate::store::Codec;
 use crate::store::layout::Layout;
 use folder::{Claim, OutputFolder, PLAN};
+use join::Join;
 use plan::Plan;
 
 /// How often the caller hears of progress, and can cancel.
@@ -121,11 +123,13 @@ pub fn convert(request: &Request, on_progress: &mut dyn FnMut(&Progress) -> Cont
     let (part, num_parts) = request.part.unwrap_or((1, 1));
     let todo: Vec<usize> = todo(&folder, &plan).filter(|shard| shard % num_parts == part - 1).collect();
     let num_threads = budget::num_threads(request, plan.entries(), todo.len())?;
-    let done = run::run_workers(num_threads, &folder, &plan, &todo, on_progress)?;
     if request.part.is_some() {
+        let done = run::run_workers(num_threads, &folder, &plan, &todo, &mut || Ok(()), on_progress)?;
         return summary::of_parts(&folder, &plan, &done, started.elapsed());
     }
-    close(&folder, &plan, num_threads, done, on_progress)?;
+    let mut join = Join::begin(&folder, &plan)?;
+    let done = run::run_workers(num_threads, &folder, &plan, &todo, &mut || join.advance(TICK), on_progress)?;
+    close(&folder, &plan, join, num_threads, done, on_progress)?;
     summary::of_complete(&folder, &plan, &done, started.elapsed())
 }
 
@@ -175,7 +179,7 @@ fn close_all(
                 hint: "run the parts that are missing, or the command without --part, which does all that is left",
             });
         }
-        close(folder, plan, num_threads, done, on_progress)?;
+        close(folder, plan, Join::begin(folder, plan)?, num_threads, done, on_progress)?;
     }
     summary::of_complete(folder, plan, &done, started.elapsed())
 }
@@ -188,6 +192,7 @@ fn todo<'a>(folder: &'a OutputFolder, plan: &Plan) -> impl Iterator<Item = usize
 fn close(
     folder: &OutputFolder,
     plan: &Plan,
+    join: Join<'_>,
     num_threads: usize,
     done: Progress,
     on_progress: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
@@ -197,7 +202,7 @@ fn close(
     if !Layout::read(&folder.group()).is_ok_and(|found| found == layout) {
         layout.write(&folder.group(), folder.temporary())?;
     }
-    let known = records::join_parts(folder, plan, &mut ticker(on_progress, done))?;
+    let known = join.finish(&mut ticker(on_progress, done))?;
     checksums::write(folder, &known, num_threads, &mut || on_progress(&done))
 }
 

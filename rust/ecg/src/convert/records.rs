@@ -11,15 +11,11 @@ use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::{DataType, Field, Schema, TimeUnit};
 use parquet::file::metadata::KeyValue;
 
-use crate::convert::checksums::{self, Checksums};
-use crate::convert::folder::OutputFolder;
-use crate::convert::parquet_file::{Packing, TableReader, TableWriter, broken};
-use crate::convert::plan::Plan;
+use crate::convert::parquet_file::{Packing, TableWriter, broken};
 use crate::error::{ParseError, StoreError};
 use crate::recording::{AcquiredAt, Measurements, QualityFlags, Recording, Sex};
-use crate::source::{Entry, GoOn};
+use crate::source::Entry;
 use crate::store::files::{WrittenFile, remove_file};
-use crate::store::layout::shard_name;
 
 type ReadMeasurement = fn(&Measurements) -> Option<i32>;
 
@@ -172,37 +168,12 @@ impl Rejected {
     }
 }
 
-/// Join the parts of all shards, in order, into `rejected.parquet` and then `records.parquet`; gives what the parts know of their shards'
-/// checksums.
-pub(crate) fn join_parts(folder: &OutputFolder, plan: &Plan, go_on: &mut GoOn<'_>) -> Result<Checksums, StoreError> {
-    let (small, schema) = (Packing::Small, records_schema(plan.settings.keep_statements));
-    let mut rejected = TableWriter::create(folder.rejected(), folder.temporary(), &rejected_schema(), Vec::new(), small)?;
-    let mut records = TableWriter::create(folder.records(), folder.temporary(), &schema, Vec::new(), small)?;
-    let mut known = Checksums::new();
-    for shard in 0..plan.num_shards() {
-        go_on()?;
-        if folder.rejected_part(shard).exists() {
-            for batch in TableReader::open(folder.rejected_part(shard), None)? {
-                rejected.write(&batch?)?;
-            }
-        }
-        let part = TableReader::open(folder.record_part(shard), None)?;
-        known.extend(checksums::read_note(&part).map(|checksum| (shard_name(shard), checksum)));
-        for batch in part {
-            records.write(&batch?)?;
-        }
-    }
-    rejected.finish()?.commit()?;
-    records.finish()?.commit()?;
-    Ok(known)
-}
-
 fn write_columns(table: &mut TableWriter, schema: &Arc<Schema>, columns: Vec<ArrayRef>, target: &Path) -> Result<(), StoreError> {
     let batch = RecordBatch::try_new(Arc::clone(schema), columns).map_err(|error| broken(target, error.into()))?;
     table.write(&batch)
 }
 
-fn records_schema(keep_statements: bool) -> Arc<Schema> {
+pub(crate) fn records_schema(keep_statements: bool) -> Arc<Schema> {
     let mut fields = vec![
         Field::new("row", DataType::Int64, false),
         Field::new("ecg_file", DataType::Utf8, false),
@@ -229,7 +200,7 @@ fn records_schema(keep_statements: bool) -> Arc<Schema> {
     Arc::new(Schema::new(fields))
 }
 
-fn rejected_schema() -> Arc<Schema> {
+pub(crate) fn rejected_schema() -> Arc<Schema> {
     Arc::new(Schema::new(vec![
         Field::new("source", DataType::Utf8, false),
         Field::new("ecg_file", DataType::Utf8, false),

@@ -13,12 +13,13 @@ use crate::convert::{Progress, TICK};
 use crate::error::StoreError;
 use crate::store::layout::Layout;
 
-/// Convert the shards of `todo` and describe the array; gives the state at the end.
+/// Convert the shards of `todo` and describe the array; gives the state at the end. `meanwhile` is called at every tick.
 pub(crate) fn run_workers(
     num_threads: usize,
     folder: &OutputFolder,
     plan: &Plan,
     todo: &[usize],
+    meanwhile: &mut dyn FnMut() -> Result<(), StoreError>,
     on_progress: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
 ) -> Result<Progress, StoreError> {
     let num_threads = threads_for(num_threads, todo.len());
@@ -70,12 +71,13 @@ pub(crate) fn run_workers(
         // What only the end of the run needs goes to disk meanwhile.
         let layout = Layout { num_rows: plan.num_rows(), codec: plan.settings.codec };
         let is_described = plan.has_grown() || Layout::read(&folder.group()).is_ok_and(|found| found == layout);
-        let described = if is_described { Ok(()) } else { layout.write(&folder.group(), folder.temporary()) };
-        if described.is_err() {
-            stop.store(true, Ordering::Relaxed);
-        }
+        let mut aside = if is_described { Ok(()) } else { layout.write(&folder.group(), folder.temporary()) };
         // A worker's sender is dropped when it ends, even by a panic, so the last tick comes at once.
         while all_ended.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
+            aside = aside.and_then(|()| meanwhile());
+            if aside.is_err() {
+                stop.store(true, Ordering::Relaxed);
+            }
             if !cancelled && on_progress(&progress()).is_break() {
                 cancelled = true;
                 stop.store(true, Ordering::Relaxed);
@@ -85,7 +87,7 @@ pub(crate) fn run_workers(
             Ok(handle) => handle.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
             Err(error) => Err(StoreError::Threads(error.to_string())),
         };
-        workers.into_iter().map(join).chain([described]).collect::<Vec<Result<(), StoreError>>>()
+        workers.into_iter().map(join).chain([aside]).collect::<Vec<Result<(), StoreError>>>()
     });
     // A worker that was only told to stop says less than the one that failed.
     let failure = results.into_iter().filter_map(Result::err).min_by_key(|error| matches!(error, StoreError::Cancelled));

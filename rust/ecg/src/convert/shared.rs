@@ -157,7 +157,7 @@ impl ShardConverter {
             shards.iter().copied().filter(|&shard| shard < plan.num_shards() && !folder.has_part(shard)).collect();
         let leader = folder.path().join(part_lock(LEADER.0, LEADER.1));
         let (mut was_there, mut last) = (leader.exists(), Instant::now());
-        run::run_workers(num_threads, &folder, &plan, &todo, &mut |progress| {
+        run::run_workers(num_threads, &folder, &plan, &todo, &mut || Ok(()), &mut |progress| {
             if last.elapsed() >= LOOK {
                 last = Instant::now();
                 let is_there = leader.exists();

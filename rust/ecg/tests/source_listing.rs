@@ -33,6 +33,19 @@ fn a_folder_gives_its_xml_files_sorted_and_counts_the_rest() {
 }
 
 #[test]
+fn a_large_folder_is_listed_whole_whichever_thread_looks_at_its_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let expected: Vec<String> = (0..10_500).map(|number| format!("{number:05}.xml")).collect();
+    let sizes: Vec<u64> = (0..10_500).map(|number| number % 7).collect();
+    for (name, size) in expected.iter().zip(&sizes) {
+        fs::write(folder.path().join(name), vec![b' '; *size as usize]).unwrap();
+    }
+    assert_eq!(names(folder.path(), &[folder.path().into()]), expected);
+    let listing = list(&[folder.path().into()]).unwrap();
+    assert_eq!(listing.entries.iter().map(|entry| entry.stamp.unwrap().num_bytes).collect::<Vec<u64>>(), sizes);
+}
+
+#[test]
 fn a_file_reached_by_several_sources_is_listed_once() {
     let folder = tempfile::tempdir().unwrap();
     touch(folder.path(), &["a.xml", "b.xml"]);

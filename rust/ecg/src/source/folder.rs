@@ -18,7 +18,7 @@ const NUM_THREADS: usize = 8;
 /// How often the caller is asked whether to go on while nothing is found.
 const TICK: Duration = Duration::from_millis(50);
 /// Files that are handed over at once, and hand-overs that may wait: both bound the memory of a folder with a million files.
-const BATCH_FILES: usize = 1 << 14;
+const BATCH_FILES: usize = 1 << 10;
 const MOST_WAITING: usize = 16;
 
 /// Some of what one folder holds.
@@ -28,6 +28,15 @@ pub(super) struct Found {
     pub(super) archives: Vec<PathBuf>,
     pub(super) num_skipped: u64,
     links: Vec<PathBuf>,
+}
+
+impl Found {
+    fn look_at(&mut self, files: &[DirEntry]) {
+        for entry in files {
+            // A link that leads nowhere is kept, so that it is rejected in the open.
+            self.files.push_file(&entry.path(), stamp(entry));
+        }
+    }
 }
 
 /// What tells a folder from others, whatever name it was reached by.
@@ -97,15 +106,21 @@ impl Walker {
         })
     }
 
-    /// One thread: the next folder, until there is none.
+    /// One thread: the next piece of work, until there is none.
     fn work(&self, queue: &Queue, sender: &SyncSender<Result<Found, StoreError>>) {
-        while let Some(folder) = queue.next() {
-            let listed = self.list(&folder, sender);
-            let (inner, told) = match listed {
-                Ok(Some(inner)) => (inner, true),
-                // Nobody listens any more.
-                Ok(None) => (Vec::new(), false),
-                Err(source) => (Vec::new(), sender.send(Err(failed("cannot list the folder", &folder, source))).is_ok()),
+        while let Some(work) = queue.next() {
+            let (inner, told) = match work {
+                Work::Files(files) => {
+                    let mut found = Found::default();
+                    found.look_at(&files);
+                    (Vec::new(), sender.send(Ok(found)).is_ok())
+                }
+                Work::Folder(folder) => match self.list(&folder, queue, sender) {
+                    Ok(Some(inner)) => (inner, true),
+                    // Nobody listens any more.
+                    Ok(None) => (Vec::new(), false),
+                    Err(source) => (Vec::new(), sender.send(Err(failed("cannot list the folder", &folder, source))).is_ok()),
+                },
             };
             queue.done(inner);
             if !told {
@@ -115,13 +130,18 @@ impl Walker {
     }
 
     /// Hand over what `folder` holds itself, and give its sub-folders; `None` when nobody listens.
-    fn list(&self, folder: &Path, sender: &SyncSender<Result<Found, StoreError>>) -> io::Result<Option<Vec<PathBuf>>> {
+    fn list(
+        &self,
+        folder: &Path,
+        queue: &Queue,
+        sender: &SyncSender<Result<Found, StoreError>>,
+    ) -> io::Result<Option<Vec<PathBuf>>> {
         let identity = identity(folder)?;
         if !self.walked.lock().unwrap_or_else(PoisonError::into_inner).insert(identity) {
             return Ok(Some(Vec::new()));
         }
         let mut found = Found::default();
-        let mut inner = Vec::new();
+        let (mut inner, mut files) = (Vec::new(), Vec::new());
         for entry in fs::read_dir(folder)? {
             let entry = entry?;
             let kind = entry.file_type()?;
@@ -133,15 +153,21 @@ impl Walker {
             } else if has_extension(&path, "zip") {
                 found.archives.push(path);
             } else if has_extension(&path, "xml") {
-                // A link that leads nowhere is kept, so that it is rejected in the open.
-                found.files.push_file(&path, stamp(&entry, kind.is_symlink()));
+                files.push(entry);
             } else {
                 found.num_skipped += 1;
             }
-            if found.files.len() == BATCH_FILES && sender.send(Ok(std::mem::take(&mut found))).is_err() {
-                return Ok(None);
+            // Looking at files takes longer than listing them: others help with a large folder, unless they have enough to do.
+            if files.len() == BATCH_FILES
+                && let Some(files) = queue.offer(std::mem::take(&mut files))
+            {
+                found.look_at(&files);
+                if sender.send(Ok(std::mem::take(&mut found))).is_err() {
+                    return Ok(None);
+                }
             }
         }
+        found.look_at(&files);
         Ok(sender.send(Ok(found)).is_ok().then_some(inner))
     }
 }
@@ -158,49 +184,74 @@ fn identity(folder: &Path) -> io::Result<Identity> {
 }
 
 /// Of what a link leads to, when it leads somewhere.
-fn stamp(entry: &DirEntry, is_link: bool) -> Option<Stamp> {
+fn stamp(entry: &DirEntry) -> Option<Stamp> {
+    let is_link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
     let found = if is_link { fs::metadata(entry.path()) } else { entry.metadata() };
     found.ok().as_ref().map(Stamp::of)
 }
 
-/// Folders that wait for a thread.
+/// What a thread may take.
+enum Work {
+    Folder(PathBuf),
+    /// Files of a large folder that are to be looked at.
+    Files(Vec<DirEntry>),
+}
+
+/// Work that waits for a thread.
 struct Queue {
     state: Mutex<State>,
     changed: Condvar,
 }
 
 struct State {
-    folders: Vec<PathBuf>,
-    /// Folders that wait or are being listed; when there is none, all is done.
+    waiting: Vec<Work>,
+    /// Pieces of work that wait or are being done; when there is none, all is done.
     num_open: usize,
+    /// Waiting pieces that hold files.
+    num_batches: usize,
     stopped: bool,
 }
 
 impl Queue {
     fn new(first: PathBuf) -> Self {
-        Self { state: Mutex::new(State { folders: vec![first], num_open: 1, stopped: false }), changed: Condvar::new() }
+        let state = State { waiting: vec![Work::Folder(first)], num_open: 1, num_batches: 0, stopped: false };
+        Self { state: Mutex::new(state), changed: Condvar::new() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn next(&self) -> Option<PathBuf> {
+    fn next(&self) -> Option<Work> {
         let mut state = self.state();
         while state.num_open > 0 && !state.stopped {
-            if let Some(folder) = state.folders.pop() {
-                return Some(folder);
+            if let Some(work) = state.waiting.pop() {
+                state.num_batches -= usize::from(matches!(work, Work::Files(_)));
+                return Some(work);
             }
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         None
     }
 
-    /// A folder is listed; `inner` are the folders in it.
+    /// Leave files to another thread; they come back when so many wait already that nobody is idle.
+    fn offer(&self, files: Vec<DirEntry>) -> Option<Vec<DirEntry>> {
+        let mut state = self.state();
+        if state.num_batches >= NUM_THREADS {
+            return Some(files);
+        }
+        state.num_batches += 1;
+        state.num_open += 1;
+        state.waiting.push(Work::Files(files));
+        self.changed.notify_one();
+        None
+    }
+
+    /// A piece of work is done; `inner` are the folders in it.
     fn done(&self, inner: Vec<PathBuf>) {
         let mut state = self.state();
         state.num_open = state.num_open + inner.len() - 1;
-        state.folders.extend(inner);
+        state.waiting.extend(inner.into_iter().map(Work::Folder));
         self.changed.notify_all();
     }
 

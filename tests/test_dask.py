@@ -242,7 +242,7 @@ def test_a_worker_with_another_hfrisk_or_none_is_named(other_cluster, folder, ou
     other_cluster.start_worker("other", before)
     with pytest.raises(StoreError, match=message) as caught:
         convert(folder, out, dask=other_cluster.address)
-    assert "install hfrisk" in caught.value.hint
+    assert "install the same hfrisk" in caught.value.hint
 
 
 @pytest.mark.parametrize("case", ["xml /proc/self/cwd/out: does not see", "/proc/self/cwd/xml out: cannot read"])
@@ -314,3 +314,20 @@ def test_a_leader_that_is_killed_is_followed_by_the_same_command(cluster, folder
     convert(folder, out, codec="zstd", dask=cluster.address)
     assert {shard: done_shards(out)[shard] for shard in kept} == kept
     assert bytes_of(out) == local[1]
+
+
+@pytest.mark.parametrize("case", ["version: has hfrisk", "plan: sees another store", "out: does not see", "sample: cannot read"])
+def test_a_worker_that_comes_late_looks_for_itself(folder, out, case):
+    from hfrisk import _core
+    from hfrisk.convert.cluster import convert_shards
+
+    wrong, message = case.split(": ")
+    conversion = _core.SharedConversion([str(folder)], str(out))
+    right = {"out": str(out), "plan_id": conversion.plan_id, "version": _core.__version__, "sample": str(folder / "0000.xml")}
+    other = {"out": str(out / "absent"), "plan_id": conversion.plan_id + 1, "version": "0.0.7", "sample": str(folder / "absent.xml")}
+    key = "plan_id" if wrong == "plan" else wrong
+    with pytest.raises(StoreError, match=message) as caught:
+        convert_shards(**{**right, key: other[key]}, shards=[NUM_SHARDS - 1])
+    assert caught.value.hint
+    assert convert_shards(**right, shards=[NUM_SHARDS - 1])["num_rejected"] > 0
+    conversion.release()

@@ -6,6 +6,7 @@ import contextlib
 import functools
 import logging
 import os
+import platform
 import queue
 import re
 import time
@@ -30,7 +31,7 @@ _MAX_SHARDS_A_TASK = 4
 _TASKS_A_THREAD = 4
 _NUM_SAMPLES = 8
 _CONTINUES = "the same command continues with what is left"
-_SAME_VERSION = f"install hfrisk {_core.__version__} with its extra `dask` for every worker"
+_SAME_VERSION = "install the same hfrisk with its extra `dask` on this machine and for every worker"
 
 
 def convert_on_cluster(
@@ -68,17 +69,25 @@ def convert_on_cluster(
             conversion.release()
 
 
-def convert_shards(out: str, plan_id: int, version: str, shards: list[int]) -> dict[str, Any]:
-    """Convert shards on a worker; those that are done already, by a worker that died, are left alone."""
+def convert_shards(out: str, plan_id: int, version: str, shards: list[int], sample: str | None) -> dict[str, Any]:
+    """Convert shards on a worker; those that are done already, by a worker that died, are left alone.
+
+    Raises:
+        StoreError: This worker, which may have come late, cannot convert, or nobody waits for these shards any more.
+    """
     if version != _core.__version__:
-        raise StoreError(
-            f"a worker has hfrisk {_core.__version__}, and this machine {version}", hint=f"install hfrisk {version} everywhere"
-        )
+        raise StoreError(f"the worker on {_host()} has hfrisk {_core.__version__}, and this machine {version}", hint=_SAME_VERSION)
+    if found := find_problem(out, plan_id, [] if sample is None else [sample]):
+        raise StoreError(f"the worker on {_host()} {found[0]}", hint=found[1])
     try:
         return dict(_converter(out).convert(plan_id, shards))
     except KeyboardInterrupt:
         # Dask would end the worker.
         raise StoreError("the conversion that these shards belong to has ended") from None
+
+
+def _host() -> str:
+    return platform.node() or "a host without a name"
 
 
 def find_problem(out: str, plan_id: int, samples: list[str]) -> tuple[str, str] | None:
@@ -163,8 +172,8 @@ def _scheduler_gone() -> StoreError:
 def _check_workers(client: distributed.Client, conversion: _core.SharedConversion, out: str) -> None:
     """Ask every worker whether it can do the work, before it is given any: files that it cannot see would all be rejected."""
     shards = [shard for shard, _ in conversion.shards]
-    samples = [str(conversion.first_source(shard)) for shard in shards[:: max(len(shards) // _NUM_SAMPLES, 1)]]
-    samples = [sample for sample in samples if os.access(sample, os.R_OK)]
+    samples = [_sample(conversion, shard) for shard in shards[:: max(len(shards) // _NUM_SAMPLES, 1)]]
+    samples = [sample for sample in samples if sample is not None]
     try:
         versions = client.run(_version_probe(), on_error="return")
         for worker, version in versions.items():
@@ -177,6 +186,12 @@ def _check_workers(client: distributed.Client, conversion: _core.SharedConversio
     for worker, found in problems.items():
         if isinstance(found, tuple):
             raise StoreError(f"the worker {worker} {found[0]}", hint=found[1])
+
+
+def _sample(conversion: _core.SharedConversion, shard: int) -> str | None:
+    """Return a source of the shard that this machine can read, so that workers have to, too."""
+    source = str(conversion.first_source(shard))
+    return source if os.access(source, os.R_OK) else None
 
 
 def _version_probe() -> Callable[[], str | None]:
@@ -214,7 +229,8 @@ def _hand_out(
     pending = {}
     for group in groups:
         shards = [shard for shard, _ in group]
-        future = client.submit(convert_shards, out, conversion.plan_id, _core.__version__, shards, pure=False)
+        arguments = (out, conversion.plan_id, _core.__version__, shards, _sample(conversion, shards[0]))
+        future = client.submit(convert_shards, *arguments, pure=False)
         pending[future.key] = future, sum(number for _, number in group)
         future.add_done_callback(ended.put)
     try:

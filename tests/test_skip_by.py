@@ -162,5 +162,15 @@ def test_the_command_says_how_many_were_skipped(folder, out):
     os.link(folder / "1.xml", folder / "again.xml")
     command = [sys.executable, "-m", "hfrisk.convert", str(folder), str(out), "--skip-by", "payload", "--json"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert "skipped: 1 files whose recordings the store has under another name" in done.stderr
+    assert "skipped: 1 whose recordings the store has from other files" in done.stderr
     assert json.loads(done.stdout)["num_duplicates"] == 1
+
+
+def test_skipped_files_count_when_the_share_of_rejections_is_judged(folder, out):
+    convert(folder, out)
+    for number in range(20):
+        os.link(folder / "1.xml", folder / f"again{number}.xml")
+    (folder / "empty.xml").touch()
+    command = [sys.executable, "-m", "hfrisk.convert", str(folder), str(out), "--skip-by", "payload", "--max-rejected"]
+    assert subprocess.run([*command, "4.7"], capture_output=True, check=False).returncode == 3
+    assert subprocess.run([*command, "4.8"], capture_output=True, check=False).returncode == 0

@@ -33,6 +33,7 @@ class _Summary(TypedDict):
     num_skipped: int
     num_duplicates: int
     num_new_files: int
+    num_new_duplicates: int
     num_new_rejected: int
     is_complete: bool
     num_files_read: int

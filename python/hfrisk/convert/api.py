@@ -51,8 +51,10 @@ class Summary:
     """Files that were not converted, now or earlier, because another gave the same recording (`skip_by="payload"`); not in `num_files`."""
     num_new_files: int
     """Files that were planned last: all of them, or those that were added to a finished store; of a part, those done so far."""
+    num_new_duplicates: int
+    """Files that were listed with these and not converted, because another gave the same recording."""
     num_new_rejected: int
-    """Files among these that were rejected."""
+    """Of `num_new_files`, those that were rejected."""
     is_complete: bool
     """Whether the store is finished; after a part it waits for the others and for `finish`."""
     num_files_read: int

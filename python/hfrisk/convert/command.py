@@ -115,7 +115,8 @@ def convert_command(  # noqa: C901 - one branch an option
             except KeyboardInterrupt:
                 report_error("interrupted; what was finished is kept", "the same command continues where this one stopped")
                 raise SystemExit(130) from None
-            too_many = summary.num_new_rejected * 100 > max_rejected * summary.num_new_files
+            num_new = summary.num_new_files + summary.num_new_duplicates
+            too_many = summary.num_new_rejected * 100 > max_rejected * num_new
             if log is not None:
                 log.end(summary, EXIT_TOO_MANY_REJECTED if too_many else 0)
         if as_json:
@@ -123,7 +124,7 @@ def convert_command(  # noqa: C901 - one branch an option
         if not quiet:
             show_summary(summary, out)
         if too_many:
-            percent = f"{100 * summary.num_new_rejected / summary.num_new_files:.1f} %"
+            percent = f"{100 * summary.num_new_rejected / num_new:.1f} %"
             report_error(f"{percent} of the files were rejected, more than {max_rejected:g} %; the rest is converted", _ALLOW_MORE)
             raise SystemExit(EXIT_TOO_MANY_REJECTED)
 

@@ -77,7 +77,7 @@ def show_summary(summary: Summary, out: Path) -> None:
         line = f"{counts} in {summary.seconds:.1f} s ({summary.num_files_read / max(summary.seconds, 1e-9):,.0f}/s)"
     print(f"{line}, {summary.num_rejected:,} rejected", file=sys.stderr)
     if summary.num_duplicates:
-        print(f"skipped: {summary.num_duplicates:,} files whose recordings the store has under another name", file=sys.stderr)
+        print(f"skipped: {summary.num_duplicates:,} whose recordings the store has from other files", file=sys.stderr)
     _show_counts("rejected because", "files", summary.rejections, summary.num_files)
     _show_counts("flag", "recordings", summary.flags, summary.num_converted)
     if summary.rejections:

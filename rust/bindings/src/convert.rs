@@ -131,6 +131,7 @@ pub(crate) fn summary_dict<'py>(py: Python<'py>, summary: &Summary) -> PyResult<
         ("num_converted", summary.num_converted),
         ("num_rejected", summary.num_rejected),
         ("num_new_files", summary.num_new_files),
+        ("num_new_duplicates", summary.num_new_duplicates),
         ("num_new_rejected", summary.num_new_rejected),
         ("num_skipped", summary.num_skipped),
         ("num_duplicates", summary.num_duplicates),

@@ -139,6 +139,11 @@ impl Plan {
         self.generations.len() > 1
     }
 
+    /// Duplicates that were listed with the files that were planned last.
+    pub(crate) fn num_newest_duplicates(&self) -> usize {
+        self.last().num_duplicates
+    }
+
     /// First row and number of the files that were planned last.
     pub(crate) fn newest(&self) -> (usize, usize) {
         (self.last().first_row, self.last().num_files)
@@ -183,7 +188,8 @@ impl Plan {
         } else {
             (listing.entries, Duplicates::default())
         };
-        let first = Generation { first_row: 0, first_entry: 0, num_files: entries.len(), sources: arguments(request)? };
+        let (num_files, num_duplicates) = (entries.len(), duplicates.rows.len());
+        let first = Generation { first_row: 0, first_entry: 0, num_files, num_duplicates, sources: arguments(request)? };
         let plan = Self { entries, generations: vec![first], settings, duplicates, num_skipped: listing.num_skipped };
         let written = plan.write(folder, &mut ticker(on_progress, Progress::default()))?;
         folder.clear()?;
@@ -199,18 +205,20 @@ impl Plan {
         on_progress: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
     ) -> Result<Self, StoreError> {
         let first_row = self.num_shards() * SHARD_ROWS;
-        let mut new = listing.entries;
+        let (mut new, mut num_duplicates) = (listing.entries, 0);
         if request.skip_by == SkipBy::Payload {
             let payloads = Payloads::of_store(folder, self.num_shards())?;
             let (kept, duplicates) = payloads.sort_out(request, &new, first_row, on_progress)?;
-            new = kept;
+            (new, num_duplicates) = (kept, duplicates.rows.len());
             self.duplicates.entries.append(&duplicates.entries);
             self.duplicates.rows.extend(duplicates.rows);
         }
-        if !new.is_empty() {
-            let (first_entry, num_files) = (self.num_files(), new.len());
-            self.generations.push(Generation { first_row, first_entry, num_files, sources: arguments(request)? });
+        let (first_entry, num_files) = (self.num_files(), new.len());
+        if num_files > 0 {
+            self.generations.push(Generation { first_row, first_entry, num_files, num_duplicates, sources: arguments(request)? });
             self.entries.append(&new);
+        } else if let Some(last) = self.generations.last_mut() {
+            last.num_duplicates += num_duplicates;
         }
         self.num_skipped = listing.num_skipped;
         let written = self.write(folder, &mut ticker(on_progress, Progress::default()))?;

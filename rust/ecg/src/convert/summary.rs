@@ -33,7 +33,9 @@ pub struct Summary {
     pub num_duplicates: u64,
     /// Files of the newest part of the plan: all, or those that were added last.
     pub num_new_files: u64,
-    /// Files among these that were rejected.
+    /// Files that were listed with these, and hold what others do.
+    pub num_new_duplicates: u64,
+    /// Files of the newest part of the plan that were rejected.
     pub num_new_rejected: u64,
     /// Whether the store is complete; parts of one are not before they are joined.
     pub is_complete: bool,
@@ -78,6 +80,7 @@ fn begin(plan: &Plan, done: &Progress, elapsed: Duration) -> Summary {
         num_new_files: plan.newest().1 as u64,
         num_skipped: plan.num_skipped,
         num_duplicates: plan.num_duplicates() as u64,
+        num_new_duplicates: plan.num_newest_duplicates() as u64,
         num_bytes: done.num_bytes,
         num_files_read: done.num_done - done.num_resumed,
         seconds: elapsed.as_secs_f64(),

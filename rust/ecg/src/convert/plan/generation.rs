@@ -10,6 +10,8 @@ pub(crate) struct Generation {
     pub(crate) first_row: usize,
     pub(crate) first_entry: usize,
     pub(crate) num_files: usize,
+    /// Files that were listed with these, and hold what others do.
+    pub(crate) num_duplicates: usize,
     /// The arguments, as JSON.
     pub(crate) sources: String,
 }
@@ -17,7 +19,11 @@ pub(crate) struct Generation {
 pub(crate) fn write_generations(generations: &[Generation]) -> String {
     let one = |generation: &Generation| {
         let sources: Value = generation.sources.parse().unwrap_or_default();
-        json!({"first_row": generation.first_row, "num_files": generation.num_files, "sources": sources})
+        let mut value = json!({"first_row": generation.first_row, "num_files": generation.num_files, "sources": sources});
+        if generation.num_duplicates > 0 {
+            value["num_duplicates"] = generation.num_duplicates.into();
+        }
+        value
     };
     generations.iter().map(one).collect::<Value>().to_string()
 }
@@ -32,7 +38,9 @@ pub(crate) fn read_generations(text: &str) -> Option<Vec<Generation>> {
         if first_row != begins || num_files == 0 {
             return None;
         }
-        generations.push(Generation { first_row, first_entry, num_files, sources: found.get("sources")?.to_string() });
+        let num_duplicates = number("num_duplicates").unwrap_or(0);
+        let sources = found.get("sources")?.to_string();
+        generations.push(Generation { first_row, first_entry, num_files, num_duplicates, sources });
         first_entry += num_files;
     }
     (!generations.is_empty()).then_some(generations)

@@ -29,12 +29,13 @@ class MovingAverage:
         state, averaged = model.state_dict(keep_vars=True), self.model.state_dict(keep_vars=True)
         floating = [name for name, tensor in state.items() if tensor.is_floating_point()]
         self._floats: tuple[list[Tensor], list[Tensor]] = [averaged[name] for name in floating], [state[name] for name in floating]
-        self._counters = [(averaged[name], state[name]) for name in state if name not in floating]
+        counters = [name for name in state if name not in floating]
+        self._counters: tuple[list[Tensor], list[Tensor]] = [averaged[name] for name in counters], [state[name] for name in counters]
 
     @torch.no_grad()
     def update(self, step: int) -> None:
         """Follow the weights after a step, counted from 0."""
         decay = min(self._decay, (1 + step) / (10 + step))
         torch._foreach_lerp_(*self._floats, 1 - decay)  # one kernel for all weights
-        for averaged, current in self._counters:
-            averaged.copy_(current)
+        if self._counters[0]:
+            torch._foreach_copy_(*self._counters)

@@ -49,10 +49,18 @@ use crate::recording::{LeadSet, NUM_LEADS};
 /// # Errors
 /// The chunk is damaged, of another version, inconsistent, or holds another number of values than `out`; `out` may then be partly written.
 pub fn decode_microvolts(chunk: &[u8], out: &mut [f32]) -> Result<(), PackError> {
+    decode_microvolts_before(&[], chunk, out)
+}
+
+/// As [`decode_microvolts`], and meanwhile bring `next`, the chunk that is decoded afterwards, into the processor's caches.
+///
+/// # Errors
+/// As [`decode_microvolts`].
+pub fn decode_microvolts_before(next: &[u8], chunk: &[u8], out: &mut [f32]) -> Result<(), PackError> {
     match chunk::parse(chunk)? {
         Chunk::Counts(counts) => {
             check_shape(counts.num_samples.checked_mul(NUM_LEADS), out.len())?;
-            decode::microvolts_with(Simd::best(), &counts, out);
+            decode::microvolts_with(Simd::best(), &counts, next, out);
             Ok(())
         }
         Chunk::Floats(floats) => {
@@ -67,6 +75,14 @@ pub fn decode_microvolts(chunk: &[u8], out: &mut [f32]) -> Result<(), PackError>
 /// # Errors
 /// As [`decode_microvolts`]; and [`PackError::NotCounts`] when the chunk holds floats, or twelve leads that do not follow from eight.
 pub fn decode_counts(chunk: &[u8], out: &mut [i16], lsb_uv: &mut [f32; 8]) -> Result<(), PackError> {
+    decode_counts_before(&[], chunk, out, lsb_uv)
+}
+
+/// As [`decode_counts`], and meanwhile bring `next`, the chunk that is decoded afterwards, into the processor's caches.
+///
+/// # Errors
+/// As [`decode_counts`].
+pub fn decode_counts_before(next: &[u8], chunk: &[u8], out: &mut [i16], lsb_uv: &mut [f32; 8]) -> Result<(), PackError> {
     let Chunk::Counts(counts) = chunk::parse(chunk)? else {
         return Err(PackError::NotCounts);
     };
@@ -75,7 +91,7 @@ pub fn decode_counts(chunk: &[u8], out: &mut [i16], lsb_uv: &mut [f32; 8]) -> Re
     }
     check_shape(counts.num_samples.checked_mul(lsb_uv.len()), out.len())?;
     lsb_uv.copy_from_slice(&counts.lsb_uv[..8]);
-    decode::counts_with(Simd::best(), &counts, out);
+    decode::counts_with(Simd::best(), &counts, next, out);
     Ok(())
 }
 
@@ -85,11 +101,6 @@ pub fn decode_counts(chunk: &[u8], out: &mut [i16], lsb_uv: &mut [f32; 8]) -> Re
 /// As [`decode_microvolts`], but for the number of values.
 pub fn check(chunk: &[u8]) -> Result<(), PackError> {
     chunk::parse(chunk).map(drop)
-}
-
-/// Ask the processor to bring a chunk that is decoded next into its caches, while it works on another.
-pub fn fetch(chunk: &[u8]) {
-    simd::fetch(chunk);
 }
 
 fn check_shape(found: Option<usize>, expected: usize) -> Result<(), PackError> {

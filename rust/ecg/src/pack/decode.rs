@@ -5,10 +5,10 @@ use std::cell::RefCell;
 use super::block::{self, BLOCK, Packed};
 use super::chunk::Counts;
 use super::portable::LimbGains;
-use super::simd::Simd;
+use super::simd::{self, Simd};
 use crate::recording::LeadSet;
 
-/// One lead that is not yet decoded: its widths and its packed vectors.
+/// One lead that is not yet decoded: its widths, and its packed vectors with all that follow them.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct LeadBlocks<'a> {
     pub(super) widths: &'a [u8],
@@ -20,21 +20,39 @@ fn leads<'a>(counts: &Counts<'a>) -> impl Iterator<Item = LeadBlocks<'a>> {
     let mut payload = counts.payload;
     counts.widths.chunks_exact(block::num_blocks(counts.num_samples).max(1)).map(move |widths| {
         let num_vectors: usize = widths.iter().map(|&width| usize::from(width)).sum();
-        let (packed, rest) = payload.split_at_checked(num_vectors).unwrap_or_default();
-        payload = rest;
+        let packed = payload;
+        payload = packed.get(num_vectors..).unwrap_or_default();
         LeadBlocks { widths, packed }
     })
 }
 
+/// The chunk that is decoded next, asked for in as many parts as this one has leads: all at once would be more than the processor can
+/// await, and it would stand still.
+struct Ahead<'a> {
+    parts: std::slice::Chunks<'a, u8>,
+}
+
+impl<'a> Ahead<'a> {
+    fn new(chunk: &'a [u8], lead_set: LeadSet) -> Self {
+        Self { parts: chunk.chunks(chunk.len().div_ceil(lead_set.leads().len()).next_multiple_of(64).max(64)) }
+    }
+
+    fn fetch(&mut self) {
+        simd::fetch(self.parts.next().unwrap_or_default());
+    }
+}
+
 /// Write the stored leads as counts; `out` holds leads x samples values.
-pub(super) fn counts_with(simd: Simd, counts: &Counts<'_>, out: &mut [i16]) {
+pub(super) fn counts_with(simd: Simd, counts: &Counts<'_>, next: &[u8], out: &mut [i16]) {
+    let mut ahead = Ahead::new(next, counts.lead_set);
     for (lead, slot) in leads(counts).zip(out.chunks_exact_mut(counts.num_samples.max(1))) {
+        ahead.fetch();
         simd.lead(lead, slot);
     }
 }
 
 /// Write all twelve leads in microvolts; `out` holds 12 x samples values.
-pub(super) fn microvolts_with(simd: Simd, counts: &Counts<'_>, out: &mut [f32]) {
+pub(super) fn microvolts_with(simd: Simd, counts: &Counts<'_>, next: &[u8], out: &mut [f32]) {
     thread_local! {
         /// Counts of two leads, which stay in the nearest cache on their way to floats.
         static SCRATCH: RefCell<[Vec<i16>; 2]> = const { RefCell::new([const { Vec::new() }; 2]) };
@@ -54,6 +72,8 @@ pub(super) fn microvolts_with(simd: Simd, counts: &Counts<'_>, out: &mut [f32]) 
         let mut gains = counts.lsb_uv.into_iter();
         let mut leads = leads(counts).zip(&mut gains);
         let mut slots = out.chunks_exact_mut(num_samples);
+        let mut ahead = Ahead::new(next, counts.lead_set);
+        ahead.fetch();
         if counts.lead_set == LeadSet::Eight {
             let limb = std::array::from_fn(|_| slots.next().unwrap_or_default());
             if let (Some((i, gain_i)), Some((ii, gain_ii))) = (leads.next(), leads.next()) {
@@ -61,6 +81,7 @@ pub(super) fn microvolts_with(simd: Simd, counts: &Counts<'_>, out: &mut [f32]) 
             }
         }
         for ((lead, gain), slot) in leads.zip(slots) {
+            ahead.fetch();
             simd.lead_microvolts(lead, gain, x, slot);
         }
         simd.fence();
@@ -84,8 +105,8 @@ mod tests {
         let Ok(Chunk::Counts(counts)) = chunk::parse(&bytes) else { panic!("counts are packed") };
         let decode = |simd| {
             let (mut decoded, mut values) = (vec![1; signal.counts.len()], vec![1.0; offset + NUM_LEADS * signal.num_samples]);
-            counts_with(simd, &counts, &mut decoded);
-            microvolts_with(simd, &counts, &mut values[offset..]);
+            counts_with(simd, &counts, &[], &mut decoded);
+            microvolts_with(simd, &counts, &[], &mut values[offset..]);
             (decoded, values.drain(offset..).map(f32::to_bits).collect())
         };
         Simd::available().map(decode).collect()

@@ -83,7 +83,7 @@ impl Encoder {
         chunk::seal(&mut out[start..]);
         self.decoded.resize(signal.counts.len(), 0);
         if let Ok(Chunk::Counts(counts)) = chunk::parse(&out[start..]) {
-            decode::counts_with(self.simd, &counts, &mut self.decoded);
+            decode::counts_with(self.simd, &counts, &[], &mut self.decoded);
             if self.decoded == signal.counts {
                 return true;
             }

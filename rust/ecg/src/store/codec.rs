@@ -103,10 +103,10 @@ impl ChunkDecoder {
         Self { codec, decompressor }
     }
 
-    /// Write the microvolts of one record.
-    pub(crate) fn microvolts(&mut self, chunk: &[u8], out: &mut [f32]) -> Result<(), PackError> {
+    /// Write the microvolts of one record; `next` is the chunk that will be decoded after it, where it is known.
+    pub(crate) fn microvolts(&mut self, chunk: &[u8], next: &[u8], out: &mut [f32]) -> Result<(), PackError> {
         match self.codec {
-            Codec::EcgPack => return pack::decode_microvolts(chunk, out),
+            Codec::EcgPack => return pack::decode_microvolts_before(next, chunk, out),
             Codec::Zstd => {
                 let bytes: &mut [u8] = bytemuck::cast_slice_mut(out);
                 let expected = bytes.len();
@@ -134,10 +134,10 @@ impl ChunkDecoder {
         Ok(())
     }
 
-    /// Write the counts and gains of the eight independent leads.
-    pub(crate) fn counts(&self, chunk: &[u8], out: &mut [i16], lsb_uv: &mut [f32; 8]) -> Result<(), PackError> {
+    /// Write the counts and gains of the eight independent leads; `next` as for [`microvolts`](Self::microvolts).
+    pub(crate) fn counts(&self, chunk: &[u8], next: &[u8], out: &mut [i16], lsb_uv: &mut [f32; 8]) -> Result<(), PackError> {
         match self.codec {
-            Codec::EcgPack => pack::decode_counts(chunk, out, lsb_uv),
+            Codec::EcgPack => pack::decode_counts_before(next, chunk, out, lsb_uv),
             Codec::Zstd | Codec::None => Err(PackError::NotCounts),
         }
     }

@@ -110,12 +110,12 @@ impl BatchReader {
     /// When `out` has another length: a mistake of the caller.
     pub fn read_into(&self, rows: &[i64], out: &mut [f32]) -> Result<(), StoreError> {
         assert_eq!(out.len(), rows.len() * RECORD_VALUES, "output of rows x 12 x 5000");
-        self.share(rows, out.chunks_exact_mut(RECORD_VALUES), |decoder, chunk, slot| match chunk {
+        self.share(rows, out.chunks_exact_mut(RECORD_VALUES), |decoder, chunk, next, slot| match chunk {
             None => {
                 slot.fill(f32::NAN);
                 Ok(())
             }
-            Some(chunk) => decoder.microvolts(chunk, slot),
+            Some(chunk) => decoder.microvolts(chunk, next, slot),
         })
     }
 
@@ -132,13 +132,13 @@ impl BatchReader {
         assert_eq!(out.len(), rows.len() * COUNT_VALUES, "output of rows x 8 x 5000");
         assert_eq!(lsb_uv.len(), rows.len() * COUNT_LEADS, "gains of rows x 8");
         let (gains, _) = lsb_uv.as_chunks_mut::<COUNT_LEADS>();
-        self.share(rows, out.chunks_exact_mut(COUNT_VALUES).zip(gains), |decoder, chunk, (slot, gains)| match chunk {
+        self.share(rows, out.chunks_exact_mut(COUNT_VALUES).zip(gains), |decoder, chunk, next, (slot, gains)| match chunk {
             None => {
                 slot.fill(0);
                 gains.fill(f32::NAN);
                 Ok(())
             }
-            Some(chunk) => decoder.counts(chunk, slot, gains),
+            Some(chunk) => decoder.counts(chunk, next, slot, gains),
         })
     }
 
@@ -165,7 +165,7 @@ impl BatchReader {
         let mut rest = out;
         let slots: Vec<&mut [u8]> = lengths.iter().filter_map(|&length| rest.split_off_mut(..length as usize)).collect();
         let is_packed = self.layout.codec == Codec::EcgPack;
-        self.share(rows, slots.into_iter(), |_, chunk, slot| {
+        self.share(rows, slots.into_iter(), |_, chunk, _, slot| {
             slot.copy_from_slice(chunk.unwrap_or_default());
             if is_packed && !slot.is_empty() { pack::check(slot) } else { Ok(()) }
         })
@@ -204,25 +204,23 @@ impl BatchReader {
         })
     }
 
-    /// Do `one` for every row with its chunk and its slot, on the caller's thread and all helpers; the first failure met ends it.
+    /// Do `one` for every row with its chunk, the chunk after it where that is in memory, and its slot, on the caller's thread and all helpers; the first failure met ends it.
     ///
     /// Whoever is free takes the next few records, so a helper that wakes late, or whose core is busy, delays nobody.
     fn share<S: Send>(
         &self,
         rows: &[i64],
         slots: impl Iterator<Item = S> + Send,
-        one: impl Fn(&mut ChunkDecoder, Option<&[u8]>, S) -> Result<(), PackError> + Sync,
+        one: impl Fn(&mut ChunkDecoder, Option<&[u8]>, &[u8], S) -> Result<(), PackError> + Sync,
     ) -> Result<(), StoreError> {
         self.check(rows)?;
         self.announce(rows);
         let new_worker = || Worker { decoder: ChunkDecoder::new(self.layout.codec), buffer: Vec::new() };
         let read = |worker: &mut Worker, (index, slot): (usize, S)| {
-            if let Some(next) = rows.get(index + 1).and_then(|&row| self.in_memory(row as usize)) {
-                pack::fetch(next);
-            }
+            let next = rows.get(index + 1).and_then(|&row| self.in_memory(row as usize)).unwrap_or_default();
             let row = rows[index] as usize;
             let chunk = self.chunk(row, &mut worker.buffer)?;
-            one(&mut worker.decoder, chunk, slot).map_err(|source| self.damaged(row, source))
+            one(&mut worker.decoder, chunk, next, slot).map_err(|source| self.damaged(row, source))
         };
         let records = slots.enumerate();
         let Some(helpers) = &self.helpers else {

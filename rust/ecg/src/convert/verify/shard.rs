@@ -66,12 +66,12 @@ impl Check<'_> {
             let Some(file) = file.as_ref().filter(|_| length != NO_CHUNK) else { continue };
             chunk.resize(length as usize, 0);
             read_exact_at(file, &mut chunk, offset).map_err(cannot_read)?;
-            if let Err(problem) = decoder.microvolts(&chunk, &mut microvolts) {
+            if let Err(problem) = decoder.microvolts(&chunk, &[], &mut microvolts) {
                 self.report(&name, Some(row), &problem.to_string());
                 continue;
             }
             let Some(hash) = record.and_then(|record| record.payload_hash) else { continue };
-            match decoder.counts(&chunk, &mut counts, &mut lsb_uv) {
+            match decoder.counts(&chunk, &[], &mut counts, &mut lsb_uv) {
                 Ok(()) if xxh3_64(little_endian(&mut counts)) != hash => {
                     self.report(&name, Some(row), "holds another signal than its payload_hash says");
                 }

@@ -277,6 +277,7 @@ def test_a_scheduler_that_dies_ends_the_run_with_a_sentence_and_a_local_run_cont
 def test_workers_that_are_all_lost_are_a_sentence(folder, tmp_path, out, monkeypatch, case):
     failures, message = case.split(": ")
     monkeypatch.setattr("hfrisk.convert.cluster.SECONDS_WITHOUT_WORKERS", 0.2)
+    monkeypatch.setattr("hfrisk.convert.cluster.SECONDS_BETWEEN_LOOKS", 0.2)
     (tmp_path / "cluster").mkdir()
     cluster = Cluster(tmp_path / "cluster", 1, DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES=failures)
 

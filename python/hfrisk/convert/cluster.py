@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 SECONDS_FOR_SCHEDULER = 10.0
 SECONDS_WITHOUT_WORKERS = 60.0
 _SECONDS_BETWEEN_TICKS = 0.1
-_SECONDS_BETWEEN_LOOKS = 2.0
+SECONDS_BETWEEN_LOOKS = 2.0
 _MAX_SHARDS_A_TASK = 4
 _TASKS_A_THREAD = 4
 _NUM_SAMPLES = 8
@@ -217,7 +217,8 @@ def _hand_out(
     size = min(max(len(todo) // (_TASKS_A_THREAD * max(_num_threads_of(client), 1)), 1), _MAX_SHARDS_A_TASK)
     groups = [todo[first : first + size] for first in range(0, len(todo), size)]
     num_rejected = num_bytes = 0
-    began = looked = seen = time.monotonic()
+    began = looked = time.monotonic()
+    lost = None
 
     def report(now: float) -> None:
         if on_progress is not None:
@@ -243,10 +244,11 @@ def _hand_out(
                 num_done += pending.pop(future.key)[1]
             now = time.monotonic()
             report(now)
-            if now - looked > _SECONDS_BETWEEN_LOOKS:
+            if now - looked > SECONDS_BETWEEN_LOOKS:
                 looked = now
-                seen = now if client.status == "running" and _num_threads_of(client) else seen
-                if now - seen > SECONDS_WITHOUT_WORKERS:
+                is_lost = client.status == "running" and not _num_threads_of(client)
+                lost = (now if lost is None else lost) if is_lost else None
+                if lost is not None and now - lost > SECONDS_WITHOUT_WORKERS:
                     raise StoreError("the Dask cluster has lost all its workers", hint=f"start workers; {_CONTINUES}")
             if client.status != "running":
                 raise _scheduler_gone()

@@ -10,6 +10,7 @@ import pytest
 
 import muse_xml
 from hfrisk.convert import convert, verify
+from hfrisk.errors import StoreError
 from hfrisk.records import read_records
 
 SCRIPT = """
@@ -145,7 +146,7 @@ def test_neither_threads_nor_parts_nor_kills_change_a_byte(folder, tmp_path):
     while True:
         child = subprocess.Popen([sys.executable, "-c", SCRIPT, str(folder), str(outs[2]), "2"])
         try:
-            child.wait(timeout=0.1 * 1.3**num_killed)
+            child.wait(timeout=0.01 * 1.3**num_killed)
         except subprocess.TimeoutExpired:
             child.kill()
             num_killed += 1
@@ -174,3 +175,10 @@ def test_skipped_files_count_when_the_share_of_rejections_is_judged(folder, out)
     command = [sys.executable, "-m", "hfrisk.convert", str(folder), str(out), "--skip-by", "payload", "--max-rejected"]
     assert subprocess.run([*command, "4.7"], capture_output=True, check=False).returncode == 3
     assert subprocess.run([*command, "4.8"], capture_output=True, check=False).returncode == 0
+
+
+def test_the_bound_on_memory_counts_the_payloads(folder, out):
+    convert(folder, out / "file", memory=100 << 20, max_file_mb=0.5)
+    (folder / "list.txt").write_text("".join(f"{number}.xml\n" for number in range(100_000)))
+    with pytest.raises(StoreError, match=r"100 MB of memory are too little: 1[0-9][0-9] MB are needed for 100003 files"):
+        convert([folder, folder / "list.txt"], out / "payload", memory=100 << 20, max_file_mb=0.5, skip_by="payload")

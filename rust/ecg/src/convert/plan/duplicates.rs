@@ -23,6 +23,8 @@ use crate::source::{Entries, EntryReader};
 use crate::xml::{DEFAULT_MAX_BYTES, ParseOptions, Parser};
 
 const COLUMNS: [&str; 6] = ["row", "payload_hash", "sampling_rate_hz", "num_samples", "num_leads_stored", "lsb_uv"];
+/// What a payload takes at most, in the table of those that are known and in the list of those that are new.
+const PAYLOAD_BYTES: u64 = 112;
 /// Files that a thread reads before it looks whether it has to stop.
 const BLOCK_FILES: usize = 64;
 
@@ -61,7 +63,7 @@ impl Payloads {
         on_progress: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
     ) -> Result<(Entries, Duplicates), StoreError> {
         let (mut new, mut duplicates) = (Entries::default(), Duplicates::default());
-        for (entry, key) in listed.iter().zip(keys(request, listed, on_progress)?) {
+        for (entry, key) in listed.iter().zip(keys(request, listed, self.0.len(), on_progress)?) {
             if let Some(&row) = key.and_then(|key| self.0.get(&key)) {
                 duplicates.entries.push(&entry);
                 duplicates.rows.push(row as i64);
@@ -94,12 +96,20 @@ fn keys_of(batch: &RecordBatch) -> Option<Vec<(u128, usize)>> {
 fn keys(
     request: &Request,
     listed: &Entries,
+    num_known: usize,
     on_progress: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
 ) -> Result<Vec<Option<u128>>, StoreError> {
     let max_bytes = request.max_bytes.unwrap_or(DEFAULT_MAX_BYTES);
     let options = ParseOptions { strict: request.strict, keep_statements: false, max_bytes };
     let num_blocks = listed.len().div_ceil(BLOCK_FILES);
-    let num_threads = budget::num_threads(request, listed, num_blocks)?;
+    let taken = PAYLOAD_BYTES * (num_known + listed.len()) as u64;
+    let left = Request { memory: request.memory.map(|memory| memory.saturating_sub(taken)), ..request.clone() };
+    let num_threads = budget::num_threads(&left, listed, num_blocks).map_err(|error| match (error, request.memory) {
+        (StoreError::Memory { needed, max_bytes, num_entries, .. }, Some(allowed)) => {
+            StoreError::Memory { allowed, needed: needed + taken, max_bytes, num_entries }
+        }
+        (error, _) => error,
+    })?;
     let (keys, large) = (Mutex::new(vec![None; listed.len()]), Mutex::new(()));
     let (num_bytes, started) = (AtomicU64::new(0), Instant::now());
     let mut tick = || {

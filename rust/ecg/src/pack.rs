@@ -13,6 +13,7 @@
 //! | `microvolts` | float32 back to counts |
 //! | `floats` | the fallback |
 //! | `simd` | which kernels: `portable` (also compiled for AVX2), or `avx512` with its `layout` and `stream` |
+//! | `neon` | what `block` does to rows, for aarch64 |
 
 #![allow(
     clippy::inline_always,
@@ -29,6 +30,8 @@ mod floats;
 #[cfg(target_arch = "x86_64")]
 mod layout;
 mod microvolts;
+#[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+mod neon;
 mod portable;
 mod simd;
 #[cfg(target_arch = "x86_64")]

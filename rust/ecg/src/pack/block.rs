@@ -4,13 +4,18 @@
 //! lane's stream, least significant bit first, and a stream is cut into 16-bit words; so word `k` of all eight lanes is one 16-byte
 //! vector, and packing is nothing but shifts and masks of whole vectors, whose amounts are constants once the width is.
 
+#[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+pub(super) use super::neon::integrate;
+#[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+use super::neon::unpack_width;
+
 /// Values a block.
 pub(super) const BLOCK: usize = 128;
 /// The widest a value can be.
 pub(super) const MAX_WIDTH: usize = 16;
 
-const LANES: usize = 8;
-const ROWS: usize = BLOCK / LANES;
+pub(super) const LANES: usize = 8;
+pub(super) const ROWS: usize = BLOCK / LANES;
 
 /// One row of a block, or one word of all lanes.
 pub(super) type Row = [u16; LANES];
@@ -22,6 +27,7 @@ pub(super) const fn num_blocks(num_samples: usize) -> usize {
     num_samples.div_ceil(BLOCK)
 }
 
+#[cfg(not(all(target_arch = "aarch64", target_endian = "little")))]
 #[inline(always)]
 fn load(packed: &Packed) -> Row {
     std::array::from_fn(|lane| u16::from_le_bytes([packed[2 * lane], packed[2 * lane + 1]]))
@@ -52,6 +58,7 @@ fn pack_width<const W: usize>(rows: &[Row; ROWS], out: &mut [Packed; W]) {
     }
 }
 
+#[cfg(not(all(target_arch = "aarch64", target_endian = "little")))]
 #[inline(always)]
 fn unpack_width<const W: usize>(packed: &[Packed; W]) -> [Row; ROWS] {
     let mask = u16::MAX >> (16 - W);
@@ -134,6 +141,7 @@ pub(super) fn differences(counts: &[i16], previous: i16) -> [Row; ROWS] {
 }
 
 /// Undo [`differences`]: running sums modulo 2^16 that continue from `carry`, the last count of the block before.
+#[cfg(not(all(target_arch = "aarch64", target_endian = "little")))]
 #[inline(always)]
 pub(super) fn integrate(rows: [Row; ROWS], carry: &mut i16) -> [i16; BLOCK] {
     let mut counts = [0i16; BLOCK];
@@ -148,7 +156,7 @@ pub(super) fn integrate(rows: [Row; ROWS], carry: &mut i16) -> [i16; BLOCK] {
 }
 
 /// Inclusive running sum within a row, in three steps instead of seven.
-#[cfg(not(target_arch = "x86_64"))]
+#[cfg(not(any(target_arch = "x86_64", all(target_arch = "aarch64", target_endian = "little"))))]
 #[inline(always)]
 fn scan(row: Row) -> Row {
     let add = |a: Row, b: Row| -> Row { std::array::from_fn(|lane| a[lane].wrapping_add(b[lane])) };

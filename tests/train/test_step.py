@@ -99,6 +99,16 @@ def test_accumulated_parts_move_the_weights_as_the_whole_batch_does():
         torch.testing.assert_close(left, right, atol=1e-6, rtol=1e-4)
 
 
+@pytest.mark.parametrize(("clip", "expected"), [(1e-3, 1e-3), (1e6, None)])
+def test_gradients_are_clipped_to_the_norm_that_is_set(clip, expected):
+    stepper, norms = stepper_of(gradient_clip=clip), []
+    stepper.optimizer.register_step_pre_hook(
+        lambda *_: norms.append(float(torch.nn.utils.get_total_norm([p.grad for p in stepper.model.parameters() if p.grad is not None])))
+    )
+    stepper.step([batch_of()], 0)
+    assert norms == [pytest.approx(expected, rel=1e-3)] if expected else norms[0] > 1e-2
+
+
 def test_a_positive_weight_counts_a_positive_that_many_times():
     plain, weighted = stepper_of(), stepper_of(pos_weight=3.0)
     batch = batch_of()

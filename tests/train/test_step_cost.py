@@ -91,6 +91,13 @@ def test_all_augmentation_is_traced_in_one_graph():
     torch.testing.assert_close(traced(*arguments), augment(*arguments))
 
 
+@pytest.mark.parametrize("encoder", ENCODERS)
+def test_the_weights_move_with_one_kernel_for_each_kind_of_decay(encoder):
+    names = [name for name, _ in recorded_step(encoder, "float32").seen]
+    assert names.count("aten::_fused_adamw_") == 2
+    assert not [name for name in names if "addcdiv" in name or "addcmul" in name]  # what an optimiser that is not fused is made of
+
+
 @pytest.mark.parametrize("num_stages", [1, 3])
 def test_the_average_moves_with_two_kernels_whatever_the_depth(num_stages):
     model = build_model(ModelConfig(width=4, num_stages=num_stages), num_features=3)

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import logging
+import re
 
 import numpy as np
 import polars as pl
@@ -75,6 +76,13 @@ def test_every_batch_and_every_epoch_is_logged(study):
     assert [entry["epoch"] for entry in epochs] == [0, 1]
     assert {"loss", "learning_rate", "ecg_per_s", "data_wait_share", "created_at"} <= steps[0].keys()
     assert {"train_loss", "validation_loss", "validation_auroc", "validation_auprc", "validation_prevalence"} <= epochs[0].keys()
+
+
+def test_the_console_shows_speed_and_the_share_of_time_spent_waiting_for_data(study, capsys):
+    run(study)
+    lines = [line for line in capsys.readouterr().err.splitlines() if " step " in line]
+    assert lines
+    assert all(re.search(r"\| [\d,]+ ecg/s \| data \d+% \|", line) for line in lines)
 
 
 def test_a_learnable_task_is_learnt(study):

@@ -80,6 +80,19 @@ def test_a_resumed_stream_goes_on_bit_for_bit_wherever_the_signals_are(store, ki
     assert torch.equal(rest.x_BLT, whole[1].x_BLT)
 
 
+def test_with_signals_on_the_device_an_epoch_sends_nothing_but_its_order(store, monkeypatch):
+    stream = BatchStream(placed(store, "gpu"), examples_of(ROWS), batch_size=4, seed=5)
+    list(stream.batches(0))
+    sent = []
+    for name in ("from_numpy", "tensor", "as_tensor"):
+        as_written = getattr(torch, name)
+        monkeypatch.setattr(torch, name, lambda data, *a, _f=as_written, **k: (sent.append(np.shape(data)), _f(data, *a, **k))[1])
+    list(stream.batches(1))
+    assert sent == [ROWS.shape]
+    list(BatchStream(store, examples_of(ROWS), batch_size=4, seed=5).batches(1))
+    assert len(sent) > 2  # what is read from the host is seen
+
+
 def test_counts_go_as_int16_where_all_of_a_batch_are_counts(store):
     feed = CountFeed(store)
     sent = feed.fill(feed.new_buffers(4, pinned=False), np.array([0, TWO_GAINS]))

@@ -125,7 +125,7 @@ class PackedSet:
             return self._unpack(self._vectors, first, num_leads=int(kinds[0]), num_samples=self._num_samples)
         out = torch.empty((len(rows), NUM_LEADS, self._num_samples), device=self.device)
         # Sorted on the device: to send the places would be to wait for it.
-        by_kind = torch.argsort(self._leads_on_device[rows_on_device], stable=True).split(numbers.tolist())
+        by_kind = torch.split(torch.argsort(self._leads_on_device[rows_on_device], stable=True), numbers.tolist())
         for kind, places in zip(kinds, by_kind, strict=True):
             out[places] = self._unpack(self._vectors, first[places], num_leads=int(kind), num_samples=self._num_samples)
         return out

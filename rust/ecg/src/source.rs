@@ -1,5 +1,6 @@
 //! Where the bytes come from: folders, zip archives, glob patterns, lists of paths and single files. Sources are only ever opened for reading.
 
+mod cache;
 mod entries;
 mod entry;
 mod file;

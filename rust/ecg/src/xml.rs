@@ -21,6 +21,7 @@ mod payload;
 mod scan;
 mod schiller;
 mod sierra;
+pub mod steps;
 
 use crate::error::ParseError;
 use crate::recording::Recording;

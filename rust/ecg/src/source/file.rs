@@ -1,9 +1,11 @@
 //! Whole files into a buffer that is reused.
 
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io;
 use std::path::Path;
 
+use super::cache::{self, Found};
+use super::zip::ReadAt;
 use crate::error::ParseError;
 
 /// Refill `buffer` with a whole file. Its old content is overwritten rather than cleared, so that a reused buffer is not zeroed again.
@@ -17,10 +19,10 @@ pub fn read_file(path: &Path, max_bytes: u64, buffer: &mut Vec<u8>) -> Result<()
     result.map(drop)
 }
 
-/// Read to the front of `buffer` and tell how much: four system calls for a file that keeps its size.
+/// Read to the front of `buffer` and tell how much: four system calls for a file that keeps its size and is in memory.
 fn read_whole(path: &Path, max_bytes: u64, buffer: &mut Vec<u8>) -> Result<usize, ParseError> {
     let unreadable = |error: &io::Error| ParseError::Unreadable { reason: reason(error, path) };
-    let mut file = open(path).map_err(|error| unreadable(&error))?;
+    let file = open(path).map_err(|error| unreadable(&error))?;
     let metadata = file.metadata().map_err(|error| unreadable(&error))?;
     if !metadata.is_file() {
         let reason = if metadata.is_dir() { "it is a folder" } else { "it is not a regular file" };
@@ -30,25 +32,30 @@ fn read_whole(path: &Path, max_bytes: u64, buffer: &mut Vec<u8>) -> Result<usize
         return Err(ParseError::TooLarge { bytes: metadata.len(), limit: max_bytes });
     }
     let stated = metadata.len() as usize;
-    let mut length = 0;
-    loop {
-        // One more byte than is expected: when it does not come, the end has been seen without asking again.
+    // One more byte than is expected: when it does not come, the end has been seen without asking again.
+    if buffer.len() <= stated {
+        buffer.resize(stated + 1, 0);
+    }
+    let found = cache::read_in_memory(&file, &mut buffer[..=stated], 0);
+    let mut length = if let Found::InMemory(length) = found { length } else { 0 };
+    while length != stated || stated == 0 {
         if buffer.len() <= length.max(stated) {
             buffer.resize(length.max(stated) + length / 2 + 1, 0);
         }
-        match file.read(&mut buffer[length..]) {
-            Ok(0) => return Ok(length),
-            Ok(found) => length += found,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+        match file.read_at(&mut buffer[length..], length as u64) {
+            Ok(0) => break,
+            Ok(more) => length += more,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(unreadable(&error)),
         }
         if length as u64 > max_bytes {
             return Err(ParseError::TooLarge { bytes: length as u64, limit: max_bytes });
         }
-        if length == stated && stated > 0 {
-            return Ok(length);
-        }
     }
+    if found == Found::OnDisk {
+        cache::give_back(&file, 0, None);
+    }
+    Ok(length)
 }
 
 /// The operating system's words without its number, so that the same cause reads the same.

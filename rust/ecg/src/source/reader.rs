@@ -1,17 +1,31 @@
 //! The bytes of entries, one after the other.
 
 use std::fs::File;
+use std::num::NonZeroU64;
 
+use super::cache::{self, Found};
 use super::entry::Entry;
 use super::file::{read_file, words};
 use super::listing::has_extension;
 use super::zip::MemberReader;
 use crate::error::ParseError;
 
+/// What is given back of an archive begins at a multiple of this: the system keeps files in pieces of up to 2 MB and gives none back by half,
+/// so that one which members share goes with the last of them.
+const ALIGNMENT: u64 = 1 << 21;
+
+/// An open archive.
+struct Archive {
+    path: Vec<u8>,
+    file: File,
+    /// Whether it was on the disk when its first member was asked for; what comes after that the system has read ahead.
+    is_on_disk: bool,
+}
+
 /// Reads entries of any kind. One per thread: it keeps the last archive open, so that no descriptor is shared and nothing is locked.
 #[derive(Default)]
 pub struct EntryReader {
-    archive: Option<(Vec<u8>, File)>,
+    archive: Option<Archive>,
     members: MemberReader,
 }
 
@@ -30,12 +44,19 @@ impl EntryReader {
             }
             return read_file(&path, max_bytes, buffer);
         };
-        if self.archive.as_ref().is_none_or(|(path, _)| path != entry.container) {
+        if self.archive.as_ref().is_none_or(|archive| archive.path != entry.container) {
             buffer.clear();
             let file = File::open(entry.path()).map_err(|error| ParseError::Unreadable { reason: words(&error) })?;
-            self.archive = Some((entry.container.to_owned(), file));
+            let is_on_disk = cache::read_in_memory(&file, &mut [0], place.offset) == Found::OnDisk;
+            self.archive = Some(Archive { path: entry.container.to_owned(), file, is_on_disk });
         }
-        let Some((_, archive)) = &self.archive else { return Err(ParseError::DamagedArchive) };
-        self.members.read(archive, (stamp, place, entry.name.len()), max_bytes, buffer)
+        let Some(Archive { file, is_on_disk, .. }) = &self.archive else { return Err(ParseError::DamagedArchive) };
+        self.members.read(file, (stamp, place, entry.name.len()), max_bytes, buffer)?;
+        if *is_on_disk {
+            let begin = place.offset / ALIGNMENT * ALIGNMENT;
+            let end = place.offset + place.packed_bytes + entry.name.len() as u64;
+            cache::give_back(file, begin, NonZeroU64::new(end - begin));
+        }
+        Ok(())
     }
 }

@@ -19,6 +19,9 @@ use crate::store::layout::{SHARD_ROWS, shard_path};
 use crate::store::{ChunkEncoder, SealedShard, ShardWriter};
 use crate::xml::{ParseOptions, Parser};
 
+/// Files that are fetched ahead of the one that is read, where they come from the disk.
+const AHEAD: usize = 8;
+
 /// What the workers have done, for the progress display, and the turn that large files take.
 #[derive(Default)]
 #[allow(clippy::struct_field_names)]
@@ -97,13 +100,21 @@ impl<'run> Worker<'run> {
     pub(crate) fn convert_shard(&mut self, shard: usize, rows: Range<usize>) -> Result<WrittenShard, StoreError> {
         debug_assert!(rows.len() <= SHARD_ROWS, "rows of one shard");
         let mut writer = ShardWriter::create(self.folder.temporary().join(format!("shard-{shard:05}")))?;
-        for row in rows {
+        let mut next = rows.start;
+        for row in rows.clone() {
             if self.stop.load(Ordering::Relaxed) {
                 return Err(StoreError::Cancelled);
             }
             let source = self.plan.entry(row);
             let is_large = source.stamp.is_some_and(|stamp| stamp.num_bytes > LARGE_BYTES);
             let turn = is_large.then(|| self.counters.large.lock().unwrap_or_else(PoisonError::into_inner));
+            if self.reader.is_from_disk() {
+                next = next.max(row + 1);
+                while next < rows.end.min(row + 1 + AHEAD) {
+                    self.reader.fetch(&self.plan.entry(next));
+                    next += 1;
+                }
+            }
             match self.convert_file(&source) {
                 Ok(flags) => {
                     let encoded = self.encoder.encode(&self.signal, &mut self.chunk);

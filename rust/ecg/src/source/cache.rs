@@ -33,6 +33,16 @@ pub(super) fn read_in_memory(_file: &File, _buffer: &mut [u8], _offset: u64) -> 
     Found::Unknown
 }
 
+/// Begin to read a whole file from the disk. A hint: it may do nothing.
+#[cfg(target_os = "linux")]
+pub(super) fn fetch(file: &File) {
+    let _ = rustix::fs::fadvise(file, 0, None, rustix::fs::Advice::WillNeed);
+}
+
+/// Begin to read a whole file from the disk. A hint: it may do nothing.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn fetch(_file: &File) {}
+
 /// Give back the memory that holds a file from `offset` on, to its end or so many bytes of it. A hint: it may do nothing.
 #[cfg(target_os = "linux")]
 pub(super) fn give_back(file: &File, offset: u64, num_bytes: Option<NonZeroU64>) {

@@ -13,14 +13,30 @@ use crate::error::ParseError;
 /// # Errors
 /// When it cannot be read, is no regular file (a pipe would block), or is larger than `max_bytes`; `buffer` is then empty.
 pub fn read_file(path: &Path, max_bytes: u64, buffer: &mut Vec<u8>) -> Result<(), ParseError> {
-    let result = read_whole(path, max_bytes, buffer);
-    let length = result.as_ref().map_or(0, |&length| length);
-    buffer.truncate(length);
-    result.map(drop)
+    read_file_from(path, max_bytes, buffer, false).map(drop)
 }
 
-/// Read to the front of `buffer` and tell how much: four system calls for a file that keeps its size and is in memory.
-fn read_whole(path: &Path, max_bytes: u64, buffer: &mut Vec<u8>) -> Result<usize, ParseError> {
+/// As [`read_file`], and tell whether the file came from the disk, as it did when it was [`fetch`]ed.
+pub(super) fn read_file_from(path: &Path, max_bytes: u64, buffer: &mut Vec<u8>, is_fetched: bool) -> Result<bool, ParseError> {
+    let result = read_whole(path, max_bytes, buffer, is_fetched);
+    let length = result.as_ref().map_or(0, |&(length, _)| length);
+    buffer.truncate(length);
+    result.map(|(_, is_from_disk)| is_from_disk)
+}
+
+/// Have the system begin to read a file, if it is on the disk; tells whether it is.
+pub(super) fn fetch(path: &Path) -> bool {
+    open(path).is_ok_and(|file| {
+        let is_on_disk = cache::read_in_memory(&file, &mut [0], 0) == Found::OnDisk;
+        if is_on_disk {
+            cache::fetch(&file);
+        }
+        is_on_disk
+    })
+}
+
+/// Read to the front of `buffer` and tell how much, and whether it came from the disk: four system calls for a file that keeps its size and is in memory.
+fn read_whole(path: &Path, max_bytes: u64, buffer: &mut Vec<u8>, is_fetched: bool) -> Result<(usize, bool), ParseError> {
     let unreadable = |error: &io::Error| ParseError::Unreadable { reason: reason(error, path) };
     let file = open(path).map_err(|error| unreadable(&error))?;
     let metadata = file.metadata().map_err(|error| unreadable(&error))?;
@@ -52,10 +68,11 @@ fn read_whole(path: &Path, max_bytes: u64, buffer: &mut Vec<u8>) -> Result<usize
             return Err(ParseError::TooLarge { bytes: length as u64, limit: max_bytes });
         }
     }
-    if found == Found::OnDisk {
+    let is_from_disk = is_fetched || found == Found::OnDisk;
+    if is_from_disk {
         cache::give_back(&file, 0, None);
     }
-    Ok(length)
+    Ok((length, is_from_disk))
 }
 
 /// The operating system's words without its number, so that the same cause reads the same.

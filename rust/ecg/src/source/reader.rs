@@ -1,11 +1,13 @@
 //! The bytes of entries, one after the other.
 
+use std::collections::VecDeque;
 use std::fs::File;
 use std::num::NonZeroU64;
+use std::path::PathBuf;
 
 use super::cache::{self, Found};
 use super::entry::Entry;
-use super::file::{read_file, words};
+use super::file::{self, read_file_from, words};
 use super::listing::has_extension;
 use super::zip::MemberReader;
 use crate::error::ParseError;
@@ -27,9 +29,25 @@ struct Archive {
 pub struct EntryReader {
     archive: Option<Archive>,
     members: MemberReader,
+    /// Files that the system reads from the disk meanwhile.
+    fetched: VecDeque<PathBuf>,
+    is_from_disk: bool,
 }
 
 impl EntryReader {
+    /// Whether the last file came from the disk, so that the next ones are worth a [`fetch`](Self::fetch).
+    pub const fn is_from_disk(&self) -> bool {
+        self.is_from_disk
+    }
+
+    /// Have the system begin to read a file that is on the disk. Archives need none: it reads ahead in them by itself.
+    pub fn fetch(&mut self, entry: &Entry<'_>) {
+        let path = entry.path();
+        if entry.place.is_none() && !has_extension(&path, "zip") && file::fetch(&path) {
+            self.fetched.push_back(path);
+        }
+    }
+
     /// Refill `buffer` with the bytes of `entry`.
     ///
     /// # Errors
@@ -42,7 +60,10 @@ impl EntryReader {
                 File::open(&path).map_err(|error| ParseError::Unreadable { reason: words(&error) })?;
                 return Err(ParseError::DamagedArchive);
             }
-            return read_file(&path, max_bytes, buffer);
+            let place = self.fetched.iter().position(|fetched| *fetched == path);
+            let is_fetched = place.is_some_and(|place| self.fetched.drain(..=place).count() > 0);
+            self.is_from_disk = read_file_from(&path, max_bytes, buffer, is_fetched)?;
+            return Ok(());
         };
         if self.archive.as_ref().is_none_or(|archive| archive.path != entry.container) {
             buffer.clear();

@@ -1,7 +1,10 @@
 """The main job, end to end on a synthetic hospital: XML and a real PostgreSQL in, an evaluated model out."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 
 import numpy as np
 import polars as pl
@@ -60,6 +63,17 @@ def test_with_permuted_labels_nothing_can_be_learned(hospital, tmp_path):
     (tmp_path / "attrition.csv").write_bytes((hospital / "data" / "attrition.csv").read_bytes())
     found = trained_report(hospital, f"paths.data={tmp_path}", f"paths.run={tmp_path / 'run'}", "train.num_epochs=2")
     assert abs(found["splits"]["test"]["metrics"]["auroc"]["value"] - 0.5) <= 0.1
+
+
+def test_torchrun_trains_it_with_two_processes(hospital, tmp_path):
+    run = tmp_path / "run"
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "hfrisk.train"]
+    settings = [*SETTINGS, f"paths.run={run}", "train.num_epochs=1", "train.device=cpu"]
+    command = [*launch, "--config", str(hospital / "study.toml"), *(word for setting in settings for word in ("--set", setting))]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"}, timeout=240)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("model saved") <= 1, "said once, by the first process"
+    assert torch.load(run / "hf_risk_model.pth", weights_only=True)
 
 
 def test_the_model_file_loads_without_running_code_and_says_what_it_needs(hospital, result):

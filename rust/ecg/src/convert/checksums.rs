@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Mutex;
 
 use parquet::file::metadata::KeyValue;
-use xxhash_rust::xxh3::Xxh3;
+use twox_hash::XxHash3_128;
 
 use crate::convert::folder::{CHECKSUMS, OutputFolder, PARTS, PLAN, RECORDS, REJECTED};
 use crate::convert::parquet_file::TableReader;
@@ -80,12 +80,12 @@ pub(crate) fn files(out: &Path) -> Result<Vec<String>, StoreError> {
 pub(crate) fn of_file(path: &Path, on_bytes: &mut dyn FnMut(usize)) -> Result<u128, StoreError> {
     let mut file = File::open(path).map_err(|source| failed("cannot read", path, source))?;
     let mut buffer = vec![0; BUFFER_BYTES];
-    let mut hasher = Xxh3::new();
+    let mut hasher = XxHash3_128::new();
     loop {
         match file.read(&mut buffer).map_err(|source| failed("cannot read", path, source))? {
-            0 => return Ok(hasher.digest128()),
+            0 => return Ok(hasher.finish_128()),
             found => {
-                hasher.update(&buffer[..found]);
+                hasher.write(&buffer[..found]);
                 on_bytes(found);
             }
         }

@@ -255,7 +255,7 @@ fn unique_name() -> String {
     let thread = std::thread::current().id();
     let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let bytes = format!("{host} {} {thread:?} {now}", std::process::id());
-    format!("helper-{:032x}", xxhash_rust::xxh3::xxh3_128(bytes.as_bytes()))
+    format!("helper-{:032x}", twox_hash::XxHash3_128::oneshot(bytes.as_bytes()))
 }
 
 #[cfg(unix)]

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use arrow_array::RecordBatch;
 use parquet::file::metadata::KeyValue;
 use serde_json::Value;
-use xxhash_rust::xxh3::xxh3_128;
+use twox_hash::XxHash3_128;
 
 use crate::convert::folder::{OutputFolder, PLAN};
 use crate::convert::parquet_file::{Packing, TableReader, TableWriter, broken};
@@ -261,7 +261,7 @@ fn without_known<'a>(listed: &Entries, known: impl Iterator<Item = Entry<'a>>) -
         let mut bytes = entry.path().into_os_string().into_encoded_bytes();
         bytes.push(0);
         bytes.extend_from_slice(entry.member().unwrap_or_default().as_bytes());
-        xxh3_128(&bytes)
+        XxHash3_128::oneshot(&bytes)
     };
     let stamps: HashMap<u128, Option<Stamp>> = known.map(|entry| (name(&entry), entry.stamp)).collect();
     let mut new = Entries::default();

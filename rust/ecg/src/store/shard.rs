@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use xxhash_rust::xxh3::Xxh3;
+use twox_hash::XxHash3_128;
 
 use crate::error::StoreError;
 use crate::store::files::{TemporaryFile, failed};
@@ -19,7 +19,7 @@ pub struct ShardWriter {
     file: TemporaryFile,
     index: Vec<u8>,
     num_chunks: usize,
-    hasher: Xxh3,
+    hasher: XxHash3_128,
 }
 
 /// A shard that is written, and has neither its name nor its safety yet.
@@ -35,7 +35,7 @@ impl ShardWriter {
     /// When the operating system refuses.
     pub fn create(path: PathBuf) -> Result<Self, StoreError> {
         let file = TemporaryFile::create(path)?;
-        Ok(Self { file, index: Vec::with_capacity(FOOTER_BYTES), num_chunks: 0, hasher: Xxh3::new() })
+        Ok(Self { file, index: Vec::with_capacity(FOOTER_BYTES), num_chunks: 0, hasher: XxHash3_128::new() })
     }
 
     /// Append the chunk of the next row.
@@ -46,7 +46,7 @@ impl ShardWriter {
         self.push_entry(self.file.num_bytes(), chunk.len() as u64);
         self.num_chunks += 1;
         // Hashed while the processor's caches still hold it: later, it would have to come from memory or from the disk.
-        self.hasher.update(chunk);
+        self.hasher.write(chunk);
         self.file.append(chunk)
     }
 
@@ -68,9 +68,9 @@ impl ShardWriter {
         }
         let crc = crc32c::crc32c(&self.index);
         self.index.extend_from_slice(&crc.to_le_bytes());
-        self.hasher.update(&self.index);
+        self.hasher.write(&self.index);
         self.file.append(&self.index)?;
-        Ok(SealedShard { file: Some(self.file), checksum: self.hasher.digest128() })
+        Ok(SealedShard { file: Some(self.file), checksum: self.hasher.finish_128() })
     }
 
     fn push_entry(&mut self, offset: u64, num_bytes: u64) {

@@ -9,7 +9,7 @@ use std::time::Instant;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float32Type, Float64Type, Int32Type, Int64Type, UInt64Type};
 use arrow_array::{ArrowPrimitiveType, PrimitiveArray, RecordBatch};
-use xxhash_rust::xxh3::xxh3_128;
+use twox_hash::XxHash3_128;
 
 use crate::convert::budget::{self, LARGE_BYTES};
 use crate::convert::folder::OutputFolder;
@@ -146,5 +146,5 @@ fn key((payload_hash, num_samples, num_leads): (u64, i32, i32), sampling_rate_hz
     for part in [num_samples.to_le_bytes(), num_leads.to_le_bytes(), lsb_uv.to_le_bytes()] {
         bytes.extend_from_slice(&part);
     }
-    xxh3_128(&bytes)
+    XxHash3_128::oneshot(&bytes)
 }

@@ -4,7 +4,7 @@ use std::fs::File;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int32Type, Int64Type, UInt64Type};
-use xxhash_rust::xxh3::xxh3_64;
+use twox_hash::XxHash3_64;
 
 use super::{Check, record_part, rejected_part};
 use crate::convert::parquet_file::TableReader;
@@ -72,7 +72,7 @@ impl Check<'_> {
             }
             let Some(hash) = record.and_then(|record| record.payload_hash) else { continue };
             match decoder.counts(&chunk, &[], &mut counts, &mut lsb_uv) {
-                Ok(()) if xxh3_64(little_endian(&mut counts)) != hash => {
+                Ok(()) if XxHash3_64::oneshot(little_endian(&mut counts)) != hash => {
                     self.report(&name, Some(row), "holds another signal than its payload_hash says");
                 }
                 Ok(()) | Err(PackError::NotCounts) => {}

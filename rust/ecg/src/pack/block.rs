@@ -43,19 +43,23 @@ fn store(row: Row, packed: &mut Packed) {
 #[inline(always)]
 fn pack_width<const W: usize>(rows: &[Row; ROWS], out: &mut [Packed; W]) {
     let mut word = [0; LANES];
-    let (mut fill, mut next) = (0, 0);
-    for row in rows {
-        for lane in 0..LANES {
-            word[lane] |= row[lane] << fill;
-        }
-        fill += W;
-        if fill >= 16 {
-            store(word, &mut out[next]);
-            next += 1;
-            fill -= 16;
-            word = if fill == 0 { [0; LANES] } else { row.map(|value| value >> (W - fill)) };
-        }
+    // Written out, because the compiler leaves it a loop, whose shifts and branches are then decided at run time.
+    macro_rules! rows {
+        ($($r:literal)*) => {
+            $({
+                let (row, fill) = (rows[$r], $r * W % 16);
+                for lane in 0..LANES {
+                    word[lane] |= row[lane] << fill;
+                }
+                if fill + W >= 16 {
+                    store(word, &mut out[$r * W / 16]);
+                    word = if fill + W == 16 { [0; LANES] } else { row.map(|value| value >> (16 - fill)) };
+                }
+            })*
+        };
     }
+    rows!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15);
+    debug_assert_eq!(word, [0; LANES], "sixteen rows end with a word");
 }
 
 #[cfg(not(all(target_arch = "aarch64", target_endian = "little")))]
@@ -125,17 +129,20 @@ pub(super) fn append(rows: &[Row; ROWS], out: &mut Vec<u8>) -> u8 {
 /// First differences of at most 128 counts, zigzag; what is missing to 128 is filled with differences of zero.
 #[inline(always)]
 pub(super) fn differences(counts: &[i16], previous: i16) -> [Row; ROWS] {
-    let zigzag = |now: i16, before: i16| {
-        let difference = now.wrapping_sub(before);
-        ((difference << 1) ^ (difference >> 15)) as u16
-    };
+    let mut now = [counts.last().copied().unwrap_or(previous); BLOCK];
+    now[..counts.len()].copy_from_slice(counts);
+    let mut before = [previous; BLOCK];
+    before[1..].copy_from_slice(&now[..BLOCK - 1]);
+    steps(&now, &before)
+}
+
+/// The same of a whole block, beside the counts that stand one earlier: where both are in memory, they are loaded from there.
+#[inline(always)]
+pub(super) fn steps(now: &[i16; BLOCK], before: &[i16; BLOCK]) -> [Row; ROWS] {
     let mut rows = [[0; LANES]; ROWS];
-    let values = rows.as_flattened_mut();
-    if let (Some(first), Some(&count)) = (values.first_mut(), counts.first()) {
-        *first = zigzag(count, previous);
-    }
-    for (value, pair) in values[1..].iter_mut().zip(counts.windows(2)) {
-        *value = zigzag(pair[1], pair[0]);
+    for ((value, now), before) in rows.as_flattened_mut().iter_mut().zip(now).zip(before) {
+        let difference = now.wrapping_sub(*before);
+        *value = ((difference << 1) ^ (difference >> 15)) as u16;
     }
     rows
 }

@@ -94,10 +94,17 @@ fn combine(x: &[i16], y: &[i16], out: &mut [f32], value: impl Fn(i32, i32) -> f3
 /// Pack one lead: its payload goes to the end of `out`, its widths into `widths`.
 #[inline(always)]
 pub(super) fn pack_lead(counts: &[i16], widths: &mut [u8], out: &mut Vec<u8>) {
-    let mut previous = 0;
-    for (counts, width) in counts.chunks(BLOCK).zip(widths) {
-        *width = block::append(&block::differences(counts, previous), out);
-        previous = counts.last().copied().unwrap_or(previous);
+    for (index, width) in widths.iter_mut().enumerate() {
+        let begin = index * BLOCK;
+        let before = begin.checked_sub(1);
+        let whole = |at: usize| counts.get(at..).and_then(<[i16]>::first_chunk::<BLOCK>);
+        let rows = if let (Some(now), Some(before)) = (whole(begin), before.and_then(whole)) {
+            block::steps(now, before)
+        } else {
+            let previous = before.map_or(0, |before| counts[before]);
+            block::differences(&counts[begin..counts.len().min(begin + BLOCK)], previous)
+        };
+        *width = block::append(&rows, out);
     }
 }
 

@@ -11,7 +11,7 @@ from hfrisk.convert import convert
 from hfrisk.records import RECORDS_SCHEMA
 
 NUM_PARTS = 4
-NUM_PLANNED = 200_000  # several batches of the table
+NUM_PLANNED = 1_500_000  # so many that writing them takes longer than the time between two calls of a listener
 
 
 @pytest.fixture

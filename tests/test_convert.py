@@ -15,6 +15,7 @@ import muse_xml
 from hfrisk import records
 from hfrisk.convert import Progress, convert
 from hfrisk.errors import StoreError
+from store_files import bytes_of
 
 
 @pytest.fixture
@@ -38,10 +39,6 @@ def out(tmp_path):
 def run(*arguments, **keywords):
     command = [sys.executable, "-m", "hfrisk.convert", "--max-rejected", "100", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, check=False, **keywords)
-
-
-def bytes_of(folder):
-    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def test_records_have_the_promised_columns_and_values(folder, out):

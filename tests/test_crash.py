@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-import muse_xml
 from hfrisk.convert import convert, verify
+from store_files import bytes_of, link_recordings
 
 NUM_FILES = 3 * 512 + 100
 NUM_KILLS = 50  # the issue asks for at least so many
@@ -23,16 +23,8 @@ def folder(tmp_path_factory):
     """Four shards of small files: three recordings, linked often, and a file that is none."""
     folder = tmp_path_factory.mktemp("xml")
     originals = tmp_path_factory.mktemp("originals")
-    for seed in range(3):
-        (originals / str(seed)).write_bytes(muse_xml.muse_xml(muse_xml.random_leads(seed)))
-    (originals / "3").write_bytes(b"no XML")
-    for row in range(NUM_FILES):
-        os.link(originals / str(row % 4 if row % 100 == 3 else row % 3), folder / f"{row:04}.xml")
+    link_recordings(folder, originals, NUM_FILES)
     return folder
-
-
-def bytes_of(out):
-    return {path.relative_to(out).as_posix(): path.read_bytes() for path in out.rglob("*") if path.is_file()}
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ import pytest
 import muse_xml
 from hfrisk.convert import convert
 from hfrisk.errors import StoreError
+from store_files import bytes_of, link_recordings
 
 pytest.importorskip("distributed")
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL and hard links are POSIX's")
@@ -79,11 +80,7 @@ def folder(tmp_path_factory):
     """Shards of small files: three recordings and a file that is none, linked often."""
     folder = tmp_path_factory.mktemp("xml")
     originals = tmp_path_factory.mktemp("originals")
-    for seed in range(3):
-        (originals / str(seed)).write_bytes(muse_xml.muse_xml(muse_xml.random_leads(seed)))
-    (originals / "3").write_bytes(b"no XML")
-    for row in range((NUM_SHARDS - 1) * 512 + 100):
-        os.link(originals / str(3 if row % 100 == 3 else row % 3), folder / f"{row:04}.xml")
+    link_recordings(folder, originals, (NUM_SHARDS - 1) * 512 + 100)
     return folder
 
 
@@ -96,10 +93,6 @@ def local(folder, tmp_path_factory):
 @pytest.fixture
 def out(tmp_path):
     return tmp_path / "out"
-
-
-def bytes_of(out):
-    return {path.relative_to(out).as_posix(): path.read_bytes() for path in out.rglob("*") if path.is_file()}
 
 
 def run(*arguments):

@@ -9,6 +9,7 @@ import hfrisk
 import muse_xml
 from hfrisk.convert import convert
 from hfrisk.records import RECORDS_SCHEMA
+from store_files import bytes_of
 
 NUM_PARTS = 4
 NUM_PLANNED = 1_500_000  # so many that writing them takes longer than the time between two calls of a listener
@@ -22,10 +23,6 @@ def folder(tmp_path):
     for row in range(2):
         (folder / f"{row}.xml").write_bytes(muse_xml.muse_xml(muse_xml.random_leads(row)))
     return folder
-
-
-def bytes_of(out):
-    return {path.relative_to(out).as_posix(): path.read_bytes() for path in out.rglob("*") if path.is_file()}
 
 
 def interrupt(_progress):

@@ -12,6 +12,7 @@ import muse_xml
 from hfrisk.convert import convert, verify
 from hfrisk.errors import StoreError
 from hfrisk.records import read_records
+from store_files import bytes_of
 
 SCRIPT = """
 import sys
@@ -37,10 +38,6 @@ def out(tmp_path):
 
 def recording(seed, **settings):
     return muse_xml.muse_xml(muse_xml.random_leads(seed), **settings)
-
-
-def bytes_of(out):
-    return {path.relative_to(out).as_posix(): path.read_bytes() for path in out.rglob("*") if path.is_file()}
 
 
 def test_files_that_were_moved_or_renamed_are_skipped(folder, out):
@@ -74,6 +71,13 @@ def test_the_same_counts_at_another_gain_or_rate_are_another_recording(folder, o
     (folder / "gain.xml").write_bytes(recording(0, gain=2.44))
     (folder / "rate.xml").write_bytes(recording(0, rate=250))
     assert convert(folder, out, skip_by="payload").num_duplicates == 0
+
+
+def test_a_recording_whose_leads_differ_in_gain_is_never_taken_for_another(folder, out):
+    convert(folder, out)
+    gains = dict.fromkeys(muse_xml.STORED_LEADS, 4.88) | {"V6": 2.44}
+    (folder / "gains.xml").write_bytes(recording(0, gain=gains))
+    assert convert(folder, out, skip_by="payload").num_new_files == 1
 
 
 def test_of_new_files_that_hold_the_same_the_first_of_the_plan_is_kept(folder, out):

@@ -92,7 +92,7 @@ fn keys_of(batch: &RecordBatch) -> Option<Vec<(u128, usize)>> {
     Some((0..batch.num_rows()).map(one).collect())
 }
 
-/// What each file holds; `None` where it is no recording.
+/// What each file holds; `None` where it is no recording, or its leads have several gains.
 fn keys(
     request: &Request,
     listed: &Entries,
@@ -120,7 +120,7 @@ fn keys(
         let (mut reader, mut parser, mut resampler) = (EntryReader::default(), Parser::new(options), Resampler::new());
         let (mut file, mut recording, mut signal) = (Vec::new(), Recording::default(), Signal::default());
         let first = block * BLOCK_FILES;
-        let mut read = |index| -> Result<u128, ParseError> {
+        let mut read = |index| -> Result<Option<u128>, ParseError> {
             let entry = listed.get(index);
             let is_large = entry.stamp.is_some_and(|stamp| stamp.num_bytes > LARGE_BYTES);
             let _turn = is_large.then(|| large.lock().unwrap_or_else(PoisonError::into_inner));
@@ -131,9 +131,12 @@ fn keys(
             resampler.to_store(&recording.signal, &mut signal)?;
             let found = &recording.signal;
             let counts = (recording.payload_hash, found.num_samples as i32, i32::from(recording.num_leads_stored));
-            Ok(key(counts, found.sampling_rate_hz, found.lsb_uv[0]))
+            // The records of a store keep one gain: where leads differ, they cannot tell two recordings apart, and none is left out.
+            let gains = &found.lsb_uv[..found.lead_set.leads().len()];
+            let has_one_gain = gains.iter().all(|gain| gain.to_bits() == gains[0].to_bits());
+            Ok(has_one_gain.then(|| key(counts, found.sampling_rate_hz, gains[0])))
         };
-        let found: Vec<_> = (first..listed.len().min(first + BLOCK_FILES)).map(|index| read(index).ok()).collect();
+        let found: Vec<_> = (first..listed.len().min(first + BLOCK_FILES)).map(|index| read(index).ok().flatten()).collect();
         keys.lock().unwrap_or_else(PoisonError::into_inner)[first..first + found.len()].copy_from_slice(&found);
         Ok(())
     })?;

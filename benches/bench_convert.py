@@ -10,7 +10,6 @@ import subprocess
 import zipfile
 import zlib
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -19,18 +18,10 @@ import zarr
 import hfrisk
 from baselines import convert_with_etree_and_zarr
 from hfrisk.convert import convert
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from rounds import read_into_memory
 
 NUM_FILES = 16_384
 BASELINE = "xml.etree + zarr-python with its default compression"
-
-
-def warm(paths: Iterable[Path]) -> None:
-    """Bring files into the page cache: what a conversion finds on the disk it leaves there."""
-    for path in paths:
-        path.read_bytes()
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +44,7 @@ def test_convert(many, corpus, compare, tmp_path):
         convert(sources, out, codec=codec, num_threads=1)
 
     def prepare() -> None:
-        warm(corpus)
+        read_into_memory(corpus)
         shutil.rmtree(out, ignore_errors=True)
         shutil.rmtree(baseline, ignore_errors=True)
 
@@ -87,7 +78,7 @@ def test_convert_with_two_threads(many, corpus, compare, tmp_path):
         os.sched_setaffinity(0, cores)
 
     def prepare() -> None:
-        warm(corpus)
+        read_into_memory(corpus)
         shutil.rmtree(tmp_path / "store", ignore_errors=True)
 
     contenders = {
@@ -133,7 +124,7 @@ def test_convert_from_an_archive(corpus, compare, tmp_path):
         convert(source, out, num_threads=1)
 
     def prepare() -> None:
-        warm([archive, refused])
+        read_into_memory([archive, refused])
         shutil.rmtree(out, ignore_errors=True)
 
     def inflate() -> None:
@@ -167,13 +158,12 @@ def test_convert_from_the_disk(corpus, compare, tmp_path):
                 os.fsync(file.fileno())
                 os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
-    def read_alone() -> None:
-        for path in corpus:
-            path.read_bytes()
-
-    contenders = {"hfrisk-convert, evicted before": lambda: convert(corpus, out, num_threads=2), "reading the files alone": read_alone}
+    contenders = {
+        "hfrisk-convert, evicted before": lambda: convert(corpus, out, num_threads=2),
+        "reading the files alone": lambda: read_into_memory(corpus),
+    }
     compare(contenders, items=len(corpus), unit="files", rounds=7, before=evict)
-    warm(corpus)
+    read_into_memory(corpus)
 
 
 def test_stages(corpus, benchmark, tmp_path):

@@ -15,6 +15,7 @@ from hfrisk.checkpoint import model_meta, save_model
 from hfrisk.config import ModelConfig, StudyConfig
 from hfrisk.convert import convert
 from hfrisk.model import build_model
+from rounds import read_into_memory
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,5 +59,5 @@ def test_predict(corpus, model_path, tmp_path, compare):
         targets={"convert, then the model on signals in memory": 0.8},
         rounds=5,
         # Benches before this one may have driven the files out of memory, and what comes from the disk is given back to it.
-        before=lambda: [path.read_bytes() for path in corpus],
+        before=lambda: read_into_memory(corpus),
     )

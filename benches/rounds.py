@@ -8,7 +8,8 @@ import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
 
 
 def interleaved(
@@ -46,3 +47,9 @@ def interleaved(
     finally:
         gc.enable()
     return {name: statistics.median(values) for name, values in seconds.items()}
+
+
+def read_into_memory(paths: Iterable[Path]) -> None:
+    """Bring files into the page cache: what a conversion finds on the disk it leaves there."""
+    for path in paths:
+        path.read_bytes()

@@ -178,6 +178,7 @@ def test_unpack_with_tensor_operations(stores, compare):
     torch = pytest.importorskip("torch")
     from hfrisk.batches.packed import PackedSet
 
+    num_threads = torch.get_num_threads()
     torch.set_num_threads(1)
     store = hfrisk.open(stores["ecgpack"], num_threads=1)
     rows = shuffled(store)[:64]
@@ -191,3 +192,4 @@ def test_unpack_with_tensor_operations(stores, compare):
         unit="recordings",
         rounds=7,
     )
+    torch.set_num_threads(num_threads)

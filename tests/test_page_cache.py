@@ -1,4 +1,4 @@
-"""What converting leaves in the page cache: of sources that came from the disk nothing, of those that were in memory everything."""
+"""What is left in the page cache: by converting, which reads a source once, what was there before; by parsing, the file."""
 
 import ctypes
 import os
@@ -8,6 +8,7 @@ import zipfile
 import pytest
 
 import muse_xml
+from hfrisk import parse
 from hfrisk.convert import convert
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="asks Linux what its page cache holds")
@@ -70,3 +71,9 @@ def test_an_archive_in_memory_stays(archive, tmp_path):
     archive.read_bytes()
     convert(archive, tmp_path / "out", num_threads=1)
     assert bytes_in_memory(archive) >= archive.stat().st_size
+
+
+def test_a_parsed_file_from_the_disk_stays_for_the_next_time(files):
+    evict(files[0])
+    parse(files[0])
+    assert bytes_in_memory(files[0]) >= files[0].stat().st_size

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use hfrisk_ecg::convert::measurements;
 use hfrisk_ecg::resample::Resampler;
 use hfrisk_ecg::xml::{DEFAULT_MAX_BYTES, ParseOptions, Parser};
-use hfrisk_ecg::{Lead, NUM_LEADS, ParseError, STORE_RATE_HZ, STORE_SAMPLES, Sex, Signal, source};
+use hfrisk_ecg::{Lead, NUM_LEADS, ParseError, STORE_RATE_HZ, Sex, Signal, source};
 use numpy::ndarray::Array2;
 use numpy::{PyArray2, PyUntypedArrayMethods};
 use pyo3::exceptions::PyValueError;
@@ -108,13 +108,12 @@ impl Workspace {
         }
         parser.set_options(options);
         parser.parse(bytes.unwrap_or(file), recording)?;
-        let signal = &recording.signal;
-        let is_stored = signal.num_samples == STORE_SAMPLES && signal.sampling_rate_hz == f64::from(STORE_RATE_HZ);
-        if native || is_stored {
-            return Ok(signal.to_microvolts());
+        if native {
+            return Ok(recording.signal.to_microvolts());
         }
-        recording.flags.insert(resampler.to_store(signal, resampled)?);
-        Ok(resampled.to_microvolts())
+        let (signal, flags) = resampler.to_store(&recording.signal, resampled)?;
+        recording.flags.insert(flags);
+        Ok(signal.to_microvolts())
     }
 }
 

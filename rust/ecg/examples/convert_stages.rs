@@ -43,18 +43,18 @@ fn convert(entries: &Entries, out: &Path) -> Result<[Duration; 5], Box<dyn std::
     let options = ParseOptions::default();
     let (mut reader, mut parser, mut resampler) = (EntryReader::default(), Parser::new(options), Resampler::new());
     let mut encoder = ChunkEncoder::new(Codec::EcgPack)?;
-    let (mut file, mut recording, mut signal, mut chunk) = (Vec::new(), Recording::default(), Signal::default(), Vec::new());
+    let (mut file, mut recording, mut room, mut chunk) = (Vec::new(), Recording::default(), Signal::default(), Vec::new());
     let mut spent = [Duration::ZERO; 5];
     for first in (0..entries.len()).step_by(SHARD_ROWS) {
         let mut shard = ShardWriter::create(out.join("shard.partial"))?;
         for row in first..entries.len().min(first + SHARD_ROWS) {
-            let times = [
-                timed(|| reader.read(&entries.get(row), options.max_bytes, &mut file))?,
-                timed(|| parser.parse(&file, &mut recording))?,
-                timed(|| resampler.to_store(&recording.signal, &mut signal).map(drop))?,
-                timed(|| encoder.encode(&signal, &mut chunk).map(drop))?,
-                timed(|| shard.push(&chunk))?,
-            ];
+            let read = timed(|| reader.read(&entries.get(row), options.max_bytes, &mut file))?;
+            let parse = timed(|| parser.parse(&file, &mut recording))?;
+            let begin = Instant::now();
+            let (signal, _) = resampler.to_store(&recording.signal, &mut room)?;
+            let resample = begin.elapsed();
+            let pack = timed(|| encoder.encode(signal, &mut chunk))?;
+            let times = [read, parse, resample, pack, timed(|| shard.push(&chunk))?];
             spent.iter_mut().zip(times).for_each(|(sum, time)| *sum += time);
         }
         spent[4] += timed(|| shard.seal()?.commit(&out.join("shard")))?;

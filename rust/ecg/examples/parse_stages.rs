@@ -40,9 +40,9 @@ fn main() {
         let mut microvolts = vec![0.0; NUM_LEADS * recording.signal.num_samples];
         let parse = microseconds(repeat, || parser.parse(black_box(&bytes), &mut recording).expect("a recording"));
         let convert = microseconds(repeat, || recording.signal.write_microvolts(black_box(&mut microvolts)));
-        let (mut resampler, mut stored) = (Resampler::new(), Signal::default());
+        let (mut resampler, mut room) = (Resampler::new(), Signal::default());
         let resample = microseconds(repeat, || {
-            resampler.to_store(black_box(&recording.signal), &mut stored).expect("ten seconds");
+            black_box(resampler.to_store(black_box(&recording.signal), &mut room)).expect("ten seconds");
         });
         println!("{file}: {} bytes", bytes.len());
         for (stage, (least, median)) in [("parse to counts", parse), ("to 500 Hz", resample), ("counts to float32", convert)] {

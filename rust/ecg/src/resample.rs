@@ -1,6 +1,6 @@
 //! To the store's rate and length: 500 Hz, ten seconds.
 //!
-//! At 500 Hz the counts are copied. Any other rate is converted by a rational polyphase filter, a windowed sinc with a Kaiser window of
+//! At 500 Hz the counts stay what they are. Any other rate is converted by a rational polyphase filter, a windowed sinc with a Kaiser window of
 //! beta 5 and half-width ten samples of the slower rate: the filter of `scipy.signal.resample_poly(x, up, down, window=("kaiser", 5.0),
 //! padtype="edge")`, computed in float64. The result is rounded to whole counts of the file's own gain (ties to even). So a resampled
 //! recording is integers times a gain like every other, packs as small and reads as fast, and III, aVR, aVL, aVF still follow from I and
@@ -27,9 +27,9 @@ const KAISER_BETA: f64 = 5.0;
 /// use hfrisk_ecg::{QualityFlags, Signal, resample::Resampler};
 ///
 /// let native = Signal { num_samples: 2500, counts: vec![7; 8 * 2500], sampling_rate_hz: 250.0, ..Signal::default() };
-/// let mut out = Signal::default();
-/// let flags = Resampler::new().to_store(&native, &mut out)?;
-/// assert_eq!((out.num_samples, out.counts[0], flags), (5000, 7, QualityFlags::RESAMPLED));
+/// let (mut resampler, mut room) = (Resampler::new(), Signal::default());
+/// let (signal, flags) = resampler.to_store(&native, &mut room)?;
+/// assert_eq!((signal.num_samples, signal.counts[0], flags), (5000, 7, QualityFlags::RESAMPLED));
 /// # Ok::<(), hfrisk_ecg::ParseError>(())
 /// ```
 #[derive(Clone, Debug, Default)]
@@ -45,14 +45,19 @@ impl Resampler {
         Self::default()
     }
 
-    /// Write `native` at 500 Hz and 5000 samples into `out`, whose buffer is reused, and tell what was done to it.
+    /// `native` at 500 Hz and 5000 samples, and what was done to it: `native` itself where that is what it is, else made in `room`, whose
+    /// buffer is reused.
     ///
     /// Up to a hundredth too short is completed with the last value, longer is cut to the first ten seconds.
     ///
     /// # Errors
     /// [`ParseError::ShortRecord`], or [`ParseError::InvalidValue`] when the rate is no ratio of 500 Hz with factors up to 1000.
-    pub fn to_store(&mut self, native: &Signal, out: &mut Signal) -> Result<QualityFlags, ParseError> {
+    pub fn to_store<'a>(&mut self, native: &'a Signal, room: &'a mut Signal) -> Result<(&'a Signal, QualityFlags), ParseError> {
         let (up, down) = ratio(native.sampling_rate_hz)?;
+        if up == down && native.num_samples == STORE_SAMPLES {
+            return Ok((native, QualityFlags::default()));
+        }
+        let out = room;
         let found = (native.num_samples * up).div_ceil(down);
         if found < LEAST_SAMPLES {
             return Err(ParseError::ShortRecord { found: found as u32, expected: STORE_SAMPLES as u32 });
@@ -86,7 +91,7 @@ impl Resampler {
                 slot[kept..].fill(last);
             }
         }
-        Ok(flags)
+        Ok((out, flags))
     }
 
     /// Filter `kept` samples of all `LEADS` at once: the leads of one sample stand side by side, which suits vector units at any ratio.

@@ -16,8 +16,8 @@ fn signal(sampling_rate_hz: f64, num_samples: usize, lead_set: LeadSet) -> Signa
 }
 
 fn to_store(native: &Signal) -> Result<(Signal, QualityFlags), ParseError> {
-    let mut out = Signal::default();
-    Resampler::new().to_store(native, &mut out).map(|flags| (out, flags))
+    let mut room = Signal::default();
+    Resampler::new().to_store(native, &mut room).map(|(out, flags)| (out.clone(), flags))
 }
 
 /// Sum of the counts, each times one more than its position modulo 97, so that a shift by one sample shows.
@@ -40,9 +40,10 @@ const SCIPY: [(f64, usize, [i64; 8]); 8] = [
 #[test]
 fn every_ratio_gives_the_counts_of_scipy() {
     let mut resampler = Resampler::new();
-    let mut out = Signal::default();
+    let mut room = Signal::default();
     for (rate, num_samples, sums) in SCIPY {
-        let flags = resampler.to_store(&signal(rate, num_samples, LeadSet::Eight), &mut out).unwrap();
+        let native = signal(rate, num_samples, LeadSet::Eight);
+        let (out, flags) = resampler.to_store(&native, &mut room).unwrap();
         assert!(flags.contains(QualityFlags::RESAMPLED));
         for (lead, sum) in sums.into_iter().enumerate() {
             assert_eq!(weighted_sum(out.lead(lead)), sum, "{rate} Hz, lead {lead}");
@@ -133,4 +134,11 @@ fn a_constant_stays_within_a_thousandth_up_to_both_ends() {
         let (out, _) = to_store(&native).unwrap();
         assert!(out.counts.iter().all(|&count| (i32::from(count) + 2000).abs() <= 2), "{rate} Hz");
     }
+}
+
+#[test]
+fn a_signal_of_the_stores_rate_and_length_is_taken_as_it_is() {
+    let (native, mut room) = (signal(500.0, 5000, LeadSet::Twelve), Signal::default());
+    let (out, flags) = Resampler::new().to_store(&native, &mut room).unwrap();
+    assert!(std::ptr::eq(out, &raw const native) && flags == QualityFlags::default());
 }

@@ -46,7 +46,7 @@ fn check(recording: &Recording, resampler: &mut Resampler, stored: &mut Signal) 
     assert_eq!(signal.counts.len(), signal.lead_set.leads().len() * signal.num_samples);
     assert!(signal.num_samples > 0 && signal.sampling_rate_hz > 0.0 && signal.sampling_rate_hz.is_finite());
     assert!((8..=NUM_LEADS as u8).contains(&recording.num_leads_stored));
-    if resampler.to_store(signal, stored).is_ok() {
+    if let Ok((stored, _)) = resampler.to_store(signal, stored) {
         assert_eq!(stored.num_samples, STORE_SAMPLES);
         assert_eq!(stored.counts.len(), stored.lead_set.leads().len() * STORE_SAMPLES);
     }

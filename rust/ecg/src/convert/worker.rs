@@ -1,5 +1,6 @@
 //! One thread's work: a shard from its files to its place, with buffers that live as long as the thread.
 
+use std::io;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -61,7 +62,7 @@ pub(crate) struct Worker<'run> {
     encoder: ChunkEncoder,
     file: Vec<u8>,
     recording: Recording,
-    signal: Signal,
+    resampled: Signal,
     chunk: Vec<u8>,
     records: Records,
     rejected: Rejected,
@@ -89,7 +90,7 @@ impl<'run> Worker<'run> {
             encoder,
             file: Vec::new(),
             recording: Recording::default(),
-            signal: Signal::default(),
+            resampled: Signal::default(),
             chunk: Vec::new(),
             records: Records::new(keep_statements),
             rejected: Rejected::default(),
@@ -116,9 +117,8 @@ impl<'run> Worker<'run> {
                 }
             }
             match self.convert_file(&source) {
-                Ok(flags) => {
-                    let encoded = self.encoder.encode(&self.signal, &mut self.chunk);
-                    encoded.map_err(|source| failed("cannot write", self.folder.path(), source))?;
+                Ok(encoded) => {
+                    let flags = encoded.map_err(|source| failed("cannot write", self.folder.path(), source))?;
                     writer.push(&self.chunk)?;
                     self.records.push(row, &source, &self.recording, flags);
                 }
@@ -152,14 +152,16 @@ impl<'run> Worker<'run> {
         self.parser = Parser::new(self.options);
         self.file = Vec::new();
         self.recording = Recording::default();
-        self.signal = Signal::default();
+        self.resampled = Signal::default();
     }
 
-    fn convert_file(&mut self, source: &Entry<'_>) -> Result<QualityFlags, ParseError> {
+    /// Make a file into a chunk and flags; two things can fail, the file and the system.
+    fn convert_file(&mut self, source: &Entry<'_>) -> Result<io::Result<QualityFlags>, ParseError> {
         self.reader.read(source, self.options.max_bytes, &mut self.file)?;
         self.parser.parse(&self.file, &mut self.recording)?;
+        let (signal, resampled) = self.resampler.to_store(&self.recording.signal, &mut self.resampled)?;
         let mut flags = self.recording.flags;
-        flags.insert(self.resampler.to_store(&self.recording.signal, &mut self.signal)?);
-        Ok(flags)
+        flags.insert(resampled);
+        Ok(self.encoder.encode(signal, &mut self.chunk).map(|()| flags))
     }
 }

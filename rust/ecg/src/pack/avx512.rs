@@ -3,6 +3,8 @@
 //! The compiler makes 128-bit code of the portable decoder at best, for its shifts differ from row to row. Here four rows go into one
 //! vector whose lanes are shifted by their own amounts.
 
+mod microvolts;
+
 #[allow(clippy::wildcard_imports, reason = "thirty names that begin with _mm512 say it themselves")]
 use std::arch::x86_64::*;
 use std::mem::MaybeUninit;
@@ -10,8 +12,7 @@ use std::mem::MaybeUninit;
 use super::block::{BLOCK, MAX_WIDTH, Packed};
 use super::decode::LeadBlocks;
 use super::layout::{LAYOUTS, NARROW, first_word, reach};
-use super::portable::LimbGains;
-use super::stream::Stream;
+pub(super) use microvolts::{lead_microvolts, limb_leads};
 
 /// Four rows a vector, four vectors a block.
 type Block = [__m512i; 4];
@@ -151,29 +152,37 @@ impl Ends {
 }
 
 impl LeadBlocks<'_> {
-    /// The counts of the next blocks, as many as `out` has room for.
+    /// The counts of the next blocks, as many as `out` has room for and then `goes_on` when more is written behind it.
     ///
     /// Each block is joined to the one before while the next is unpacked: what waits for results is then between what does not. Measured
     /// 2.5 µs a recording without this, 2.0 µs with it. It stands in one place only, for the compiler puts a kernel into a loop when nobody
     /// else calls it.
     #[inline(never)]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi2")]
-    fn run(&mut self, last: &mut i16, out: &mut [[i16; BLOCK]]) {
+    fn run(&mut self, last: &mut i16, out: &mut [[i16; BLOCK]], goes_on: bool) {
         let (widths, rest) = self.widths.split_at(out.len().min(self.widths.len()));
         self.widths = rest;
+        let mut ahead = self.ahead;
         let (mut packed, mut count, ends) = (self.packed, _mm512_set1_epi16(*last), Ends::new());
-        // A block of nothing is before the first and after the last.
+        // A block of nothing is before the first, and goes nowhere.
         let (mut before, mut added) = ([_mm512_setzero_si512(); 4], _mm512_setzero_si512());
-        for index in 0..=widths.len() {
-            let width = widths.get(index).map_or(0, |&width| usize::from(width).min(MAX_WIDTH));
-            let block = rows(&mut packed, width);
-            let counts = join(before, added, &ends, &mut count);
-            if let Some(out) = out.get_mut(index.wrapping_sub(1)) {
-                store(counts, out);
+        let mut nowhere = [0; BLOCK];
+        let mut slot = &mut nowhere;
+        for (&width, out) in widths.iter().zip(out) {
+            let width = usize::from(width).min(MAX_WIDTH);
+            if let Some((lines, rest)) = ahead.split_first_chunk() {
+                fetch(lines);
+                ahead = rest;
             }
-            (before, added) = (block, row_of_table(&LAYOUTS[width].added));
+            let block = rows(&mut packed, width);
+            if goes_on {
+                claim(slot);
+            }
+            store(join(before, added, &ends, &mut count), slot);
+            (before, added, slot) = (block, row_of_table(&LAYOUTS[width].added), out);
         }
-        self.packed = packed;
+        store(join(before, added, &ends, &mut count), slot);
+        (self.packed, self.ahead) = (packed, ahead);
         *last = _mm_extract_epi16::<0>(_mm512_castsi512_si128(count)) as i16;
     }
 }
@@ -183,10 +192,33 @@ impl LeadBlocks<'_> {
 pub(super) fn lead(mut blocks: LeadBlocks<'_>, out: &mut [i16]) {
     let mut last = 0;
     let (whole, part) = out.as_chunks_mut();
-    blocks.run(&mut last, whole);
+    blocks.run(&mut last, whole, true);
     let mut end = [[0; BLOCK]];
-    blocks.run(&mut last, &mut end);
+    blocks.run(&mut last, &mut end, false);
     part.copy_from_slice(&end[0][..part.len()]);
+}
+
+/// Ask for two lines of what is decoded afterwards; a block is hardly longer.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi2")]
+fn fetch(lines: &[u8; 128]) {
+    for line in lines.as_chunks::<64>().0 {
+        _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast());
+    }
+}
+
+/// How many bytes behind a block the lines lie that are claimed with it. From 4 KB to 64 KB all the same; with 1 KB they come too late.
+const CLAIMED_AHEAD: usize = 8 << 10;
+
+/// Ask for the lines that will be written after so many others: an ordinary store awaits its line. Measured over shuffled batches of
+/// counts 4.7 µs a recording without this, 4.0 µs with it.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi2")]
+fn claim(out: &[i16; BLOCK]) {
+    for line in out.as_chunks::<32>().0 {
+        // Whatever lies there: a prefetch of an address that is nobody's does nothing.
+        _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast::<i8>().wrapping_add(CLAIMED_AHEAD));
+    }
 }
 
 #[inline]
@@ -196,106 +228,4 @@ fn store(block: Block, out: &mut [i16; BLOCK]) {
         // SAFETY: 32 values of 16 bits are 64 writable bytes.
         unsafe { _mm512_storeu_si512(out.as_mut_ptr().cast(), values) };
     }
-}
-
-/// Blocks that are decoded before their floats are written: few enough that they stay in the nearest cache.
-const RUN: usize = 8;
-
-/// As [`portable::lead_microvolts`](super::portable::lead_microvolts).
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi2")]
-pub(super) fn lead_microvolts(mut blocks: LeadBlocks<'_>, lsb_uv: f32, scratch: &mut [i16], out: &mut [f32]) {
-    let gain = _mm512_set1_ps(lsb_uv);
-    let (mut last, mut decoded) = (0, 0);
-    let mut stream = Stream::new(out);
-    while !blocks.widths.is_empty() {
-        let some = RUN.min(blocks.widths.len());
-        let Some(slots) = scratch.as_chunks_mut().0.get_mut(decoded..decoded + some) else { return };
-        blocks.run(&mut last, slots);
-        decoded += some;
-        stream.write_to(decoded * BLOCK, |at| times(widened(scratch, at), gain));
-    }
-    stream.finish(|at| times(widened(scratch, at), gain));
-}
-
-/// As [`portable::limb_leads`](super::portable::limb_leads).
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi2")]
-pub(super) fn limb_leads(mut blocks: [LeadBlocks<'_>; 2], gains: LimbGains, [x, y]: [&mut [i16]; 2], out: [&mut [f32]; 6]) {
-    let (gain_i, gain_ii) = (_mm512_set1_ps(gains.i), _mm512_set1_ps(gains.ii));
-    let (mut last, mut decoded) = ([0; 2], 0);
-    let [i, ii, iii, avr, avl, avf] = out;
-    let (mut i, mut ii, mut iii) = (Stream::new(i), Stream::new(ii), Stream::new(iii));
-    let (mut avr, mut avl, mut avf) = (Stream::new(avr), Stream::new(avl), Stream::new(avf));
-    macro_rules! write {
-        ($method:ident($($decoded:expr)?)) => {
-            i.$method($($decoded,)? |at| times(widened(x, at), gain_i));
-            ii.$method($($decoded,)? |at| times(widened(y, at), gain_ii));
-            if gains.are_equal() {
-                let half = _mm512_set1_ps(gains.i * 0.5);
-                let both = |at| (widened(x, at), widened(y, at));
-                iii.$method($($decoded,)? |at| {
-                    let (x, y) = both(at);
-                    times(_mm512_sub_epi32(y, x), gain_i)
-                });
-                avr.$method($($decoded,)? |at| {
-                    let (x, y) = both(at);
-                    times(_mm512_sub_epi32(_mm512_setzero_si512(), _mm512_add_epi32(x, y)), half)
-                });
-                avl.$method($($decoded,)? |at| {
-                    let (x, y) = both(at);
-                    times(_mm512_sub_epi32(_mm512_add_epi32(x, x), y), half)
-                });
-                avf.$method($($decoded,)? |at| {
-                    let (x, y) = both(at);
-                    times(_mm512_sub_epi32(_mm512_add_epi32(y, y), x), half)
-                });
-            } else {
-                let (half, minus_half) = (_mm512_set1_ps(0.5), _mm512_set1_ps(-0.5));
-                let both = |at| (times(widened(x, at), gain_i), times(widened(y, at), gain_ii));
-                iii.$method($($decoded,)? |at| {
-                    let (x, y) = both(at);
-                    _mm512_sub_ps(y, x)
-                });
-                avr.$method($($decoded,)? |at| {
-                    let (x, y) = both(at);
-                    _mm512_mul_ps(_mm512_add_ps(x, y), minus_half)
-                });
-                avl.$method($($decoded,)? |at| {
-                    let (x, y) = both(at);
-                    _mm512_sub_ps(x, _mm512_mul_ps(y, half))
-                });
-                avf.$method($($decoded,)? |at| {
-                    let (x, y) = both(at);
-                    _mm512_sub_ps(y, _mm512_mul_ps(x, half))
-                });
-            }
-        };
-    }
-    while !blocks[0].widths.is_empty() {
-        let some = decoded..decoded + RUN.min(blocks[0].widths.len());
-        let (Some(slots_x), Some(slots_y)) =
-            (x.as_chunks_mut().0.get_mut(some.clone()), y.as_chunks_mut().0.get_mut(some.clone()))
-        else {
-            return;
-        };
-        blocks[0].run(&mut last[0], slots_x);
-        blocks[1].run(&mut last[1], slots_y);
-        decoded = some.end;
-        write!(write_to(decoded * BLOCK));
-    }
-    write!(finish());
-}
-
-/// Sixteen counts from `at` on.
-#[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi2")]
-fn widened(counts: &[i16], at: usize) -> __m512i {
-    let counts = &counts[at..at + 16];
-    // SAFETY: 16 values of 16 bits are 32 readable bytes.
-    _mm512_cvtepi16_epi32(unsafe { _mm256_loadu_si256(counts.as_ptr().cast()) })
-}
-
-#[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi2")]
-fn times(counts: __m512i, gain: __m512) -> __m512 {
-    _mm512_mul_ps(_mm512_cvtepi32_ps(counts), gain)
 }

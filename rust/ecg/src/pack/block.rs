@@ -100,9 +100,9 @@ pub(super) fn take(packed: &mut &[Packed], width: u8) -> [Row; ROWS] {
     widths!(1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16)
 }
 
-/// Append one block of zigzag values, and say its width.
+/// Pack one block of zigzag values to the front of `out`, which has room for the widest, and say its width.
 #[inline(always)]
-pub(super) fn append(rows: &[Row; ROWS], out: &mut Vec<u8>) -> u8 {
+pub(super) fn pack(rows: &[Row; ROWS], out: &mut [Packed; MAX_WIDTH]) -> u8 {
     let mut any = [0u16; LANES];
     for row in rows {
         for lane in 0..LANES {
@@ -113,11 +113,9 @@ pub(super) fn append(rows: &[Row; ROWS], out: &mut Vec<u8>) -> u8 {
     macro_rules! widths {
         ($($width:literal)*) => {
             match width {
-                $($width => {
-                    let mut packed = [[0; 2 * LANES]; $width];
-                    pack_width::<$width>(rows, &mut packed);
-                    out.extend_from_slice(packed.as_flattened());
-                })*
+                $($width => if let Some(packed) = out.first_chunk_mut() {
+                    pack_width::<$width>(rows, packed);
+                },)*
                 _ => {}
             }
         };

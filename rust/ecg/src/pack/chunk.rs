@@ -53,15 +53,25 @@ pub(super) fn is_packable_gain(lsb_uv: f32) -> bool {
 
 /// Check a chunk and find its parts.
 pub(super) fn parse(chunk: &[u8]) -> Result<Chunk<'_>, PackError> {
-    let Some((header, body)) = chunk.split_first_chunk::<HEADER>() else {
-        return Err(PackError::Length { found: chunk.len(), expected: HEADER });
-    };
-    if header[..4] != MARK {
-        return Err(PackError::Version);
-    }
+    let (header, body) = split(chunk)?;
     if read_u32(header, CHECKSUM.start) != checksum(chunk) {
         return Err(PackError::Checksum);
     }
+    parts(header, body)
+}
+
+/// As [`parse`] of a chunk that was sealed just now: its checksum is not computed again.
+pub(super) fn parse_sealed(chunk: &[u8]) -> Result<Chunk<'_>, PackError> {
+    let (header, body) = split(chunk)?;
+    parts(header, body)
+}
+
+fn split(chunk: &[u8]) -> Result<(&[u8; HEADER], &[u8]), PackError> {
+    let (header, body) = chunk.split_first_chunk().ok_or(PackError::Length { found: chunk.len(), expected: HEADER })?;
+    if header[..4] == MARK { Ok((header, body)) } else { Err(PackError::Version) }
+}
+
+fn parts<'a>(header: &[u8; HEADER], body: &'a [u8]) -> Result<Chunk<'a>, PackError> {
     if header[6..8] != [0; 2] {
         return Err(PackError::Header { field: "reserved" });
     }

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use super::block::{self, BLOCK, Packed};
 use super::chunk::Counts;
 use super::portable::LimbGains;
-use super::simd::{self, Simd};
+use super::simd::Simd;
 use crate::recording::LeadSet;
 
 /// One lead that is not yet decoded: its widths, and its packed vectors with all that follow them.
@@ -13,42 +13,40 @@ use crate::recording::LeadSet;
 pub(super) struct LeadBlocks<'a> {
     pub(super) widths: &'a [u8],
     pub(super) packed: &'a [Packed],
+    /// What to bring into the processor's caches meanwhile: this lead's share of the chunk that is decoded next. All of that chunk at once
+    /// would be more than the processor can await, and it would stand still.
+    pub(super) ahead: &'a [u8],
 }
 
-/// The leads of a chunk, one after the other.
-fn leads<'a>(counts: &Counts<'a>) -> impl Iterator<Item = LeadBlocks<'a>> {
+/// The leads of a chunk, one after the other, each with its share of the chunk `next`.
+fn leads<'a>(counts: &Counts<'a>, next: &'a [u8]) -> impl Iterator<Item = LeadBlocks<'a>> {
     let mut payload = counts.payload;
-    counts.widths.chunks_exact(block::num_blocks(counts.num_samples).max(1)).map(move |widths| {
+    let share = next.len().div_ceil(counts.lead_set.leads().len()).next_multiple_of(128).max(128);
+    let shares = next.chunks(share).chain(std::iter::repeat(&[][..]));
+    counts.widths.chunks_exact(block::num_blocks(counts.num_samples).max(1)).zip(shares).map(move |(widths, ahead)| {
         let num_vectors: usize = widths.iter().map(|&width| usize::from(width)).sum();
         let packed = payload;
         payload = packed.get(num_vectors..).unwrap_or_default();
-        LeadBlocks { widths, packed }
+        LeadBlocks { widths, packed, ahead }
     })
-}
-
-/// The chunk that is decoded next, asked for in as many parts as this one has leads: all at once would be more than the processor can
-/// await, and it would stand still.
-struct Ahead<'a> {
-    parts: std::slice::Chunks<'a, u8>,
-}
-
-impl<'a> Ahead<'a> {
-    fn new(chunk: &'a [u8], lead_set: LeadSet) -> Self {
-        Self { parts: chunk.chunks(chunk.len().div_ceil(lead_set.leads().len()).next_multiple_of(64).max(64)) }
-    }
-
-    fn fetch(&mut self) {
-        simd::fetch(self.parts.next().unwrap_or_default());
-    }
 }
 
 /// Write the stored leads as counts; `out` holds leads x samples values.
 pub(super) fn counts_with(simd: Simd, counts: &Counts<'_>, next: &[u8], out: &mut [i16]) {
-    let mut ahead = Ahead::new(next, counts.lead_set);
-    for (lead, slot) in leads(counts).zip(out.chunks_exact_mut(counts.num_samples.max(1))) {
-        ahead.fetch();
+    for (lead, slot) in leads(counts, next).zip(out.chunks_exact_mut(counts.num_samples.max(1))) {
         simd.lead(lead, slot);
     }
+}
+
+/// Whether the stored leads are `expected`, leads x samples values. Each lead is compared while it is in the nearest cache, where `scratch` lies.
+pub(super) fn are_counts(simd: Simd, counts: &Counts<'_>, expected: &[i16], scratch: &mut Vec<i16>) -> bool {
+    let num_samples = counts.num_samples;
+    scratch.resize(num_samples, 0);
+    expected.len() == counts.lead_set.leads().len() * num_samples
+        && leads(counts, &[]).zip(expected.chunks_exact(num_samples.max(1))).all(|(lead, expected)| {
+            simd.lead(lead, scratch);
+            scratch == expected
+        })
 }
 
 /// Write all twelve leads in microvolts; `out` holds 12 x samples values.
@@ -70,10 +68,8 @@ pub(super) fn microvolts_with(simd: Simd, counts: &Counts<'_>, next: &[u8], out:
             }
         }
         let mut gains = counts.lsb_uv.into_iter();
-        let mut leads = leads(counts).zip(&mut gains);
+        let mut leads = leads(counts, next).zip(&mut gains);
         let mut slots = out.chunks_exact_mut(num_samples);
-        let mut ahead = Ahead::new(next, counts.lead_set);
-        ahead.fetch();
         if counts.lead_set == LeadSet::Eight {
             let limb = std::array::from_fn(|_| slots.next().unwrap_or_default());
             if let (Some((i, gain_i)), Some((ii, gain_ii))) = (leads.next(), leads.next()) {
@@ -81,7 +77,6 @@ pub(super) fn microvolts_with(simd: Simd, counts: &Counts<'_>, next: &[u8], out:
             }
         }
         for ((lead, gain), slot) in leads.zip(slots) {
-            ahead.fetch();
             simd.lead_microvolts(lead, gain, x, slot);
         }
         simd.fence();

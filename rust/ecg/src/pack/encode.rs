@@ -1,6 +1,6 @@
 //! From a signal to a chunk.
 
-use super::block;
+use super::block::{self, Packed};
 use super::chunk::{self, Chunk};
 use super::simd::Simd;
 use super::{decode, floats, microvolts};
@@ -10,7 +10,7 @@ use crate::recording::{NUM_LEADS, Signal};
 #[derive(Debug)]
 pub struct Encoder {
     simd: Simd,
-    widths: Vec<u8>,
+    payload: Vec<Packed>,
     decoded: Vec<i16>,
     recovered: Signal,
     values: Vec<f32>,
@@ -25,7 +25,7 @@ impl Default for Encoder {
 impl Encoder {
     /// An encoder with empty buffers.
     pub fn new() -> Self {
-        Self { simd: Simd::best(), widths: Vec::new(), decoded: Vec::new(), recovered: Signal::default(), values: Vec::new() }
+        Self { simd: Simd::best(), payload: Vec::new(), decoded: Vec::new(), recovered: Signal::default(), values: Vec::new() }
     }
 
     /// Append one chunk to `out` that decodes to [`Signal::write_microvolts`] bit for bit.
@@ -75,21 +75,23 @@ impl Encoder {
         let start = out.len();
         let widths = chunk::begin_counts(signal.lead_set, signal.num_samples, &signal.lsb_uv, out);
         let num_blocks = block::num_blocks(signal.num_samples);
-        self.widths.resize(num_blocks, 0);
+        // Room for the widest blocks, in a place of its own: zeroed once, where the end of `out` would have to be each time.
+        self.payload.resize(num_leads * num_blocks * block::MAX_WIDTH, [0; _]);
+        let mut num_vectors = 0;
         for index in 0..num_leads {
-            self.simd.pack_lead(signal.lead(index), &mut self.widths, out);
-            out[widths + index * num_blocks..][..num_blocks].copy_from_slice(&self.widths);
+            let widths = &mut out[widths + index * num_blocks..][..num_blocks];
+            num_vectors += self.simd.pack_lead(signal.lead(index), widths, &mut self.payload[num_vectors..]);
         }
+        out.extend_from_slice(self.payload[..num_vectors].as_flattened());
         chunk::seal(&mut out[start..]);
-        self.decoded.resize(signal.counts.len(), 0);
-        if let Ok(Chunk::Counts(counts)) = chunk::parse(&out[start..]) {
-            decode::counts_with(self.simd, &counts, &[], &mut self.decoded);
-            if self.decoded == signal.counts {
-                return true;
-            }
+        let comes_back = match chunk::parse_sealed(&out[start..]) {
+            Ok(Chunk::Counts(counts)) => decode::are_counts(self.simd, &counts, &signal.counts, &mut self.decoded),
+            _ => false,
+        };
+        if !comes_back {
+            out.truncate(start);
         }
-        out.truncate(start);
-        false
+        comes_back
     }
 }
 

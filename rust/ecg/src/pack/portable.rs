@@ -1,7 +1,8 @@
 //! The kernels in plain Rust, which the compiler turns into vectors of whatever the caller's instruction set has.
 
-use super::block::{self, BLOCK};
+use super::block::{self, BLOCK, Packed};
 use super::decode::LeadBlocks;
+use super::simd;
 
 /// Gains of I and II.
 #[derive(Clone, Copy, Debug)]
@@ -20,6 +21,7 @@ impl LimbGains {
 /// Decode one lead; `out` holds its samples.
 #[inline(always)]
 pub(super) fn lead(mut blocks: LeadBlocks<'_>, out: &mut [i16]) {
+    simd::fetch(blocks.ahead);
     let mut carry = 0;
     for (part, &width) in out.chunks_mut(BLOCK).zip(blocks.widths) {
         let counts = block::integrate(block::take(&mut blocks.packed, width), &mut carry);
@@ -91,9 +93,11 @@ fn combine(x: &[i16], y: &[i16], out: &mut [f32], value: impl Fn(i32, i32) -> f3
     }
 }
 
-/// Pack one lead: its payload goes to the end of `out`, its widths into `widths`.
+/// Pack one lead: its payload goes to the front of `out`, which has room for the widest blocks, its widths into `widths`. Tells how many
+/// vectors it takes.
 #[inline(always)]
-pub(super) fn pack_lead(counts: &[i16], widths: &mut [u8], out: &mut Vec<u8>) {
+pub(super) fn pack_lead(counts: &[i16], widths: &mut [u8], out: &mut [Packed]) -> usize {
+    let mut num_vectors = 0;
     for (index, width) in widths.iter_mut().enumerate() {
         let begin = index * BLOCK;
         let before = begin.checked_sub(1);
@@ -104,8 +108,11 @@ pub(super) fn pack_lead(counts: &[i16], widths: &mut [u8], out: &mut Vec<u8>) {
             let previous = before.map_or(0, |before| counts[before]);
             block::differences(&counts[begin..counts.len().min(begin + BLOCK)], previous)
         };
-        *width = block::append(&rows, out);
+        let Some(slot) = out[num_vectors..].first_chunk_mut() else { break };
+        *width = block::pack(&rows, slot);
+        num_vectors += usize::from(*width);
     }
+    num_vectors
 }
 
 /// The least step between neighbours, the least and the largest magnitude; steps and magnitudes of zero do not count as least.

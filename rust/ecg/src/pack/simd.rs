@@ -4,6 +4,7 @@
 
 #[cfg(target_arch = "x86_64")]
 use super::avx512;
+use super::block::Packed;
 use super::decode::LeadBlocks;
 use super::portable::{self, LimbGains};
 #[cfg(target_arch = "x86_64")]
@@ -119,7 +120,7 @@ kernels! {
     avx512::lead(blocks: LeadBlocks<'_>, out: &mut [i16]);
     avx512::lead_microvolts(blocks: LeadBlocks<'_>, lsb_uv: f32, scratch: &mut [i16], out: &mut [f32]);
     avx512::limb_leads(blocks: [LeadBlocks<'_>; 2], gains: LimbGains, scratch: [&mut [i16]; 2], out: [&mut [f32]; 6]);
-    wide::pack_lead(counts: &[i16], widths: &mut [u8], out: &mut Vec<u8>);
+    wide::pack_lead(counts: &[i16], widths: &mut [u8], out: &mut [Packed]) -> usize;
     wide::steps(values: &[f32]) -> (f32, f32, f32);
     wide::round(values: &[f32], per_uv: f32, counts: &mut [i16]);
     wide::are_scaled(counts: &[i16], lsb_uv: f32, values: &[f32]) -> bool;
@@ -129,7 +130,7 @@ kernels! {
 #[cfg(target_arch = "x86_64")]
 compiled! {
     wide, "avx512f,avx512bw,avx512vl":
-    pack_lead(counts: &[i16], widths: &mut [u8], out: &mut Vec<u8>);
+    pack_lead(counts: &[i16], widths: &mut [u8], out: &mut [Packed]) -> usize;
     steps(values: &[f32]) -> (f32, f32, f32);
     round(values: &[f32], per_uv: f32, counts: &mut [i16]);
     are_scaled(counts: &[i16], lsb_uv: f32, values: &[f32]) -> bool;

@@ -9,19 +9,22 @@ use super::zip::ReadAt;
 use crate::error::ParseError;
 
 /// Refill `buffer` with a whole file. Its old content is overwritten rather than cleared, so that a reused buffer is not zeroed again.
+/// Whether the system keeps the file in memory is left to it: whoever reads one file may read it again.
 ///
 /// # Errors
 /// When it cannot be read, is no regular file (a pipe would block), or is larger than `max_bytes`; `buffer` is then empty.
 pub fn read_file(path: &Path, max_bytes: u64, buffer: &mut Vec<u8>) -> Result<(), ParseError> {
-    read_file_from(path, max_bytes, buffer, false).map(drop)
+    read_whole(path, max_bytes, buffer).map(drop)
 }
 
-/// As [`read_file`], and tell whether the file came from the disk, as it did when it was [`fetch`]ed.
-pub(super) fn read_file_from(path: &Path, max_bytes: u64, buffer: &mut Vec<u8>, is_fetched: bool) -> Result<bool, ParseError> {
-    let result = read_whole(path, max_bytes, buffer, is_fetched);
-    let length = result.as_ref().map_or(0, |&(length, _)| length);
-    buffer.truncate(length);
-    result.map(|(_, is_from_disk)| is_from_disk)
+/// As [`read_file`], for one that is read once: give back what came from the disk, as it did when it was [`fetch`]ed, and tell whether it did.
+pub(super) fn read_file_once(path: &Path, max_bytes: u64, buffer: &mut Vec<u8>, is_fetched: bool) -> Result<bool, ParseError> {
+    let (file, found) = read_whole(path, max_bytes, buffer)?;
+    let is_from_disk = is_fetched || found == Found::OnDisk;
+    if is_from_disk {
+        cache::give_back(&file, 0, None);
+    }
+    Ok(is_from_disk)
 }
 
 /// Have the system begin to read a file, if it is on the disk; tells whether it is.
@@ -35,8 +38,15 @@ pub(super) fn fetch(path: &Path) -> bool {
     })
 }
 
-/// Read to the front of `buffer` and tell how much, and whether it came from the disk: four system calls for a file that keeps its size and is in memory.
-fn read_whole(path: &Path, max_bytes: u64, buffer: &mut Vec<u8>, is_fetched: bool) -> Result<(usize, bool), ParseError> {
+/// Refill `buffer` and tell where the bytes were; it is empty after a failure.
+fn read_whole(path: &Path, max_bytes: u64, buffer: &mut Vec<u8>) -> Result<(File, Found), ParseError> {
+    let result = read_to_front(path, max_bytes, buffer);
+    buffer.truncate(result.as_ref().map_or(0, |&(length, ..)| length));
+    result.map(|(_, file, found)| (file, found))
+}
+
+/// Read to the front of `buffer` and tell how much: four system calls for a file that keeps its size and is in memory.
+fn read_to_front(path: &Path, max_bytes: u64, buffer: &mut Vec<u8>) -> Result<(usize, File, Found), ParseError> {
     let unreadable = |error: &io::Error| ParseError::Unreadable { reason: reason(error, path) };
     let file = open(path).map_err(|error| unreadable(&error))?;
     let metadata = file.metadata().map_err(|error| unreadable(&error))?;
@@ -68,11 +78,7 @@ fn read_whole(path: &Path, max_bytes: u64, buffer: &mut Vec<u8>, is_fetched: boo
             return Err(ParseError::TooLarge { bytes: length as u64, limit: max_bytes });
         }
     }
-    let is_from_disk = is_fetched || found == Found::OnDisk;
-    if is_from_disk {
-        cache::give_back(&file, 0, None);
-    }
-    Ok((length, is_from_disk))
+    Ok((length, file, found))
 }
 
 /// The operating system's words without its number, so that the same cause reads the same.

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use super::cache::{self, Found};
 use super::entry::Entry;
-use super::file::{self, read_file_from, words};
+use super::file::{self, read_file_once, words};
 use super::listing::has_extension;
 use super::zip::MemberReader;
 use crate::error::ParseError;
@@ -62,7 +62,7 @@ impl EntryReader {
             }
             let place = self.fetched.iter().position(|fetched| *fetched == path);
             let is_fetched = place.is_some_and(|place| self.fetched.drain(..=place).count() > 0);
-            self.is_from_disk = read_file_from(&path, max_bytes, buffer, is_fetched)?;
+            self.is_from_disk = read_file_once(&path, max_bytes, buffer, is_fetched)?;
             return Ok(());
         };
         if self.archive.as_ref().is_none_or(|archive| archive.path != entry.container) {

@@ -100,16 +100,21 @@ pub(super) fn take(packed: &mut &[Packed], width: u8) -> [Row; ROWS] {
     widths!(1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16)
 }
 
-/// Pack one block of zigzag values to the front of `out`, which has room for the widest, and say its width.
+/// The bits that the largest of a block of zigzag values needs.
 #[inline(always)]
-pub(super) fn pack(rows: &[Row; ROWS], out: &mut [Packed; MAX_WIDTH]) -> u8 {
+pub(super) fn width(rows: &[Row; ROWS]) -> u8 {
     let mut any = [0u16; LANES];
     for row in rows {
         for lane in 0..LANES {
             any[lane] |= row[lane];
         }
     }
-    let width = (u16::BITS - any.into_iter().fold(0, |all, lane| all | lane).leading_zeros()) as u8;
+    (u16::BITS - any.into_iter().fold(0, |all, lane| all | lane).leading_zeros()) as u8
+}
+
+/// Pack one block of zigzag values of this width to the front of `out`.
+#[inline(always)]
+pub(super) fn pack(rows: &[Row; ROWS], width: u8, out: &mut [Packed; MAX_WIDTH]) {
     macro_rules! widths {
         ($($width:literal)*) => {
             match width {
@@ -121,7 +126,6 @@ pub(super) fn pack(rows: &[Row; ROWS], out: &mut [Packed; MAX_WIDTH]) -> u8 {
         };
     }
     widths!(1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16);
-    width
 }
 
 /// First differences of at most 128 counts, zigzag; what is missing to 128 is filled with differences of zero.

@@ -1,6 +1,6 @@
 //! The kernels in plain Rust, which the compiler turns into vectors of whatever the caller's instruction set has.
 
-use super::block::{self, BLOCK, Packed};
+use super::block::{self, BLOCK, LANES, Packed, ROWS};
 use super::decode::LeadBlocks;
 use super::simd;
 
@@ -95,22 +95,32 @@ fn combine(x: &[i16], y: &[i16], out: &mut [f32], value: impl Fn(i32, i32) -> f3
 
 /// Pack one lead: its payload goes to the front of `out`, which has room for the widest blocks, its widths into `widths`. Tells how many
 /// vectors it takes.
+///
+/// The widths of a few blocks are found before the first of these is packed: what is done with a block depends on its width, and the
+/// processor guesses that wrong; the sooner it knows, the less it has to do again.
 #[inline(always)]
 pub(super) fn pack_lead(counts: &[i16], widths: &mut [u8], out: &mut [Packed]) -> usize {
-    let mut num_vectors = 0;
-    for (index, width) in widths.iter_mut().enumerate() {
-        let begin = index * BLOCK;
-        let before = begin.checked_sub(1);
-        let whole = |at: usize| counts.get(at..).and_then(<[i16]>::first_chunk::<BLOCK>);
-        let rows = if let (Some(now), Some(before)) = (whole(begin), before.and_then(whole)) {
-            block::steps(now, before)
-        } else {
-            let previous = before.map_or(0, |before| counts[before]);
-            block::differences(&counts[begin..counts.len().min(begin + BLOCK)], previous)
-        };
-        let Some(slot) = out[num_vectors..].first_chunk_mut() else { break };
-        *width = block::pack(&rows, slot);
-        num_vectors += usize::from(*width);
+    const RUN: usize = 8;
+    let mut steps = [[[0; LANES]; ROWS]; RUN];
+    let (mut begin, mut num_vectors) = (0_usize, 0);
+    let whole = |at: usize| counts.get(at..).and_then(<[i16]>::first_chunk::<BLOCK>);
+    for widths in widths.chunks_mut(RUN) {
+        for (rows, width) in steps.iter_mut().zip(&mut *widths) {
+            let before = begin.checked_sub(1);
+            *rows = if let (Some(now), Some(before)) = (whole(begin), before.and_then(whole)) {
+                block::steps(now, before)
+            } else {
+                let previous = before.map_or(0, |before| counts[before]);
+                block::differences(&counts[begin..counts.len().min(begin + BLOCK)], previous)
+            };
+            *width = block::width(rows);
+            begin += BLOCK;
+        }
+        for (rows, &width) in steps.iter().zip(&*widths) {
+            let Some(slot) = out[num_vectors..].first_chunk_mut() else { break };
+            block::pack(rows, width, slot);
+            num_vectors += usize::from(width);
+        }
     }
     num_vectors
 }

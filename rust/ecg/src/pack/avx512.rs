@@ -152,15 +152,18 @@ impl Ends {
 }
 
 impl LeadBlocks<'_> {
-    /// The counts of the next blocks, as many as `out` has room for and then `goes_on` when more is written behind it.
+    /// The counts of the next blocks, as many as `out` has room for, and then of one more where there is an `end`: what follows is then
+    /// written behind `out`, soon.
     ///
     /// Each block is joined to the one before while the next is unpacked: what waits for results is then between what does not. Measured
     /// 2.5 µs a recording without this, 2.0 µs with it. It stands in one place only, for the compiler puts a kernel into a loop when nobody
     /// else calls it.
     #[inline(never)]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi2")]
-    fn run(&mut self, last: &mut i16, out: &mut [[i16; BLOCK]], goes_on: bool) {
-        let (widths, rest) = self.widths.split_at(out.len().min(self.widths.len()));
+    fn run(&mut self, last: &mut i16, out: &mut [[i16; BLOCK]], end: Option<&mut [i16; BLOCK]>) {
+        let goes_on = end.is_some();
+        let num_blocks = (out.len() + usize::from(goes_on)).min(self.widths.len());
+        let (widths, rest) = self.widths.split_at(num_blocks);
         self.widths = rest;
         let mut ahead = self.ahead;
         let (mut packed, mut count, ends) = (self.packed, _mm512_set1_epi16(*last), Ends::new());
@@ -168,7 +171,7 @@ impl LeadBlocks<'_> {
         let (mut before, mut added) = ([_mm512_setzero_si512(); 4], _mm512_setzero_si512());
         let mut nowhere = [0; BLOCK];
         let mut slot = &mut nowhere;
-        for (&width, out) in widths.iter().zip(out) {
+        for (&width, out) in widths.iter().zip(out.iter_mut().chain(end)) {
             let width = usize::from(width).min(MAX_WIDTH);
             if let Some((lines, rest)) = ahead.split_first_chunk() {
                 fetch(lines);
@@ -190,12 +193,10 @@ impl LeadBlocks<'_> {
 /// As [`portable::lead`](super::portable::lead).
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi2")]
 pub(super) fn lead(mut blocks: LeadBlocks<'_>, out: &mut [i16]) {
-    let mut last = 0;
     let (whole, part) = out.as_chunks_mut();
-    blocks.run(&mut last, whole, true);
-    let mut end = [[0; BLOCK]];
-    blocks.run(&mut last, &mut end, false);
-    part.copy_from_slice(&end[0][..part.len()]);
+    let mut end = [0; BLOCK];
+    blocks.run(&mut 0, whole, Some(&mut end));
+    part.copy_from_slice(&end[..part.len()]);
 }
 
 /// Ask for two lines of what is decoded afterwards; a block is hardly longer.

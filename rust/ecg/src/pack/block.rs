@@ -22,6 +22,12 @@ pub(super) type Row = [u16; LANES];
 /// One packed vector as it stands in a chunk (little-endian).
 pub(super) type Packed = [u8; 2 * LANES];
 
+/// Packed vectors of blocks of these widths.
+pub(super) fn num_vectors(widths: &[u8]) -> usize {
+    // In 32 bits, of which a vector holds more, and which a few thousand widths do not fill.
+    widths.chunks(1 << 12).map(|some| some.iter().map(|&width| u32::from(width)).sum::<u32>() as usize).sum()
+}
+
 /// Blocks that `num_samples` values of a lead fill.
 pub(super) const fn num_blocks(num_samples: usize) -> usize {
     num_samples.div_ceil(BLOCK)

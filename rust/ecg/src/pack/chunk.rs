@@ -105,10 +105,11 @@ fn parse_counts<'a>(header: &[u8; HEADER], body: &'a [u8], num_leads: usize, num
         .split_at_checked(num_widths.next_multiple_of(ALIGNMENT))
         .ok_or_else(|| too_short(num_widths.next_multiple_of(ALIGNMENT)))?;
     let widths = &widths[..num_widths];
-    if widths.iter().any(|&width| usize::from(width) > block::MAX_WIDTH) {
+    // Without a way out in the middle, so that the compiler compares many at once.
+    if widths.iter().fold(0, |most, &width| width.max(most)) > block::MAX_WIDTH as u8 {
         return Err(PackError::Header { field: "widths" });
     }
-    let num_vectors: usize = widths.iter().map(|&width| usize::from(width)).sum();
+    let num_vectors = block::num_vectors(widths);
     let (payload, rest) = payload.as_chunks();
     if payload.len() != num_vectors || !rest.is_empty() {
         return Err(too_short(num_widths.next_multiple_of(ALIGNMENT) + num_vectors * ALIGNMENT));

@@ -24,9 +24,8 @@ fn leads<'a>(counts: &Counts<'a>, next: &'a [u8]) -> impl Iterator<Item = LeadBl
     let share = next.len().div_ceil(counts.lead_set.leads().len()).next_multiple_of(128).max(128);
     let shares = next.chunks(share).chain(std::iter::repeat(&[][..]));
     counts.widths.chunks_exact(block::num_blocks(counts.num_samples).max(1)).zip(shares).map(move |(widths, ahead)| {
-        let num_vectors: usize = widths.iter().map(|&width| usize::from(width)).sum();
         let packed = payload;
-        payload = packed.get(num_vectors..).unwrap_or_default();
+        payload = packed.get(block::num_vectors(widths)..).unwrap_or_default();
         LeadBlocks { widths, packed, ahead }
     })
 }

@@ -20,7 +20,7 @@ pub(in crate::pack) fn lead_microvolts(mut blocks: LeadBlocks<'_>, lsb_uv: f32, 
     while !blocks.widths.is_empty() {
         let some = RUN.min(blocks.widths.len());
         let Some(slots) = scratch.as_chunks_mut().0.get_mut(decoded..decoded + some) else { return };
-        blocks.run(&mut last, slots, false);
+        blocks.run(&mut last, slots, None);
         decoded += some;
         stream.write_to(decoded * BLOCK, |at| times(widened(scratch, at), gain));
     }
@@ -92,8 +92,8 @@ pub(in crate::pack) fn limb_leads(
         else {
             return;
         };
-        blocks[0].run(&mut last[0], slots_x, false);
-        blocks[1].run(&mut last[1], slots_y, false);
+        blocks[0].run(&mut last[0], slots_x, None);
+        blocks[1].run(&mut last[1], slots_y, None);
         decoded = some.end;
         write!(write_to(decoded * BLOCK));
     }

@@ -1,8 +1,9 @@
 """Does the GPU wait for data? `python benches/gpu_feed.py` on any machine with a GPU (or small on a CPU) makes a store and measures.
 
-One run of each row: the network alone on one batch that stays on the device, the loader alone, and training as `hfrisk.train` does it,
-whose every step draws a new shuffled batch from the store. Achieved FLOP/s count convolutions and matrix products only; the peak is that of
-a large matrix product measured here in the same precision, and the data sheet's where the device is known.
+One run of each row: the network alone on one batch that stays on the device, the loader alone, training as `hfrisk.train` does it, whose
+every step draws a new shuffled batch from the store, and what the device itself does of decoding, as a share of the step. Achieved FLOP/s
+count convolutions and matrix products only; the peak is that of a large matrix product measured here in the same precision, and the data
+sheet's where the device is known.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import torch
 
 import hfrisk
 from hfrisk.batches import Batch, BatchStream, Examples, place_signals
+from hfrisk.batches.packed import PackedSet
 from hfrisk.config import AugmentConfig, ModelConfig, StudyConfig, TrainConfig
 from hfrisk.convert import convert
 from hfrisk.model import NUM_SAMPLES, num_parameters, training_flops
@@ -32,8 +34,12 @@ from hfrisk.train.stepper import Stepper
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from numpy.typing import NDArray
+
+    from hfrisk.batches.feed import Feed
+
 ECG_FOLDER = "datasets/ECG-Registry/1.0.0/1.MAIN"
-MAX_WAIT, MIN_SHARE = 0.02, 0.97
+MAX_WAIT, MIN_SHARE, MAX_DECODING = 0.02, 0.97, 0.05
 # Dense bfloat16 with float32 sums, TFLOP/s, from the data sheets; the first name that fits the device's.
 DATA_SHEET = {"H200": 989, "H100 PCIe": 756, "H100": 989, "A100": 312, "L40S": 362, "L4": 121, "B200": 2250}
 
@@ -72,6 +78,15 @@ def endless(stream: BatchStream) -> itertools.chain[Batch]:
     return itertools.chain.from_iterable(stream.batches(epoch) for epoch in itertools.count())
 
 
+def decoding(source: Feed | PackedSet, rows: NDArray[np.int64], device: torch.device) -> Callable[[], object]:
+    """What the device does to make the signals of one batch: unpacking where it holds the set, else scaling what it was sent."""
+    if isinstance(source, PackedSet):
+        on_device = torch.from_numpy(rows).to(device)
+        return lambda: source.draw(rows, on_device)
+    sent = tuple(part.to(device) for part in source.fill(source.new_buffers(len(rows), pinned=False), rows))
+    return lambda: source.signals(sent)
+
+
 def measure(settings: argparse.Namespace, folder: Path, encoder: str, residency: str) -> dict[str, float]:
     """Recordings a second of each part, and the share of waiting."""
     config = StudyConfig(
@@ -99,13 +114,16 @@ def measure(settings: argparse.Namespace, folder: Path, encoder: str, residency:
         assert bool(torch.stack(losses).isfinite().all())
 
     train(itertools.repeat(resident))  # compilation and the choice of kernels
-    rounds = {"model": [], "loader": [], "train": []}
+    decode = decoding(signals.source, rows[: settings.batch_size], device)
+    decode()
+    rounds = {"model": [], "loader": [], "decode": [], "train": []}
     waits = []
     feed = endless(stream)
     next(feed)
     for _ in range(settings.rounds):  # in turn, because clocks and neighbours change
         rounds["model"].append(seconds_of(lambda: train(itertools.repeat(resident)), device, 1))
         rounds["loader"].append(seconds_of(lambda: [None for _ in itertools.islice(feed, settings.steps)], device, 1))
+        rounds["decode"].append(seconds_of(lambda: [decode() for _ in range(settings.steps)], device, 1))
         waited = stream.wait_s
         rounds["train"].append(seconds_of(lambda: train(feed), device, 1))
         waits.append((stream.wait_s - waited) / rounds["train"][-1])
@@ -114,6 +132,7 @@ def measure(settings: argparse.Namespace, folder: Path, encoder: str, residency:
         **speed,
         "data_wait": statistics.median(waits),
         "share": speed["train"] / speed["model"],
+        "decoding": speed["train"] / speed["decode"],
         "parameters": num_parameters(stepper.model),
         "flops": training_flops(stepper.model, num_features=0),
     }
@@ -137,18 +156,23 @@ def report(settings: argparse.Namespace, rows: dict[tuple[str, str], dict[str, f
         "",
         (
             "| network | residency | parameters | GFLOP/rec | model alone, rec/s | loader alone | training | training / model | data wait |"
-            " TFLOP/s | of measured peak |"
+            " decoding on the device | TFLOP/s | of measured peak |"
         ),
-        "|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
+        "|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for (encoder, residency), row in rows.items():
         gflop, achieved = row["flops"] / 1e9, row["flops"] * row["train"]
         lines.append(
             f"| {encoder} | {residency} | {row['parameters']:,.0f} | {gflop:.3g} | {row['model']:,.0f} | {row['loader']:,.0f} |"
             f" {row['train']:,.0f} | {row['share']:.3f} {verdict(met=row['share'] >= MIN_SHARE)} |"
-            f" {row['data_wait']:.2%} {verdict(met=row['data_wait'] < MAX_WAIT)} | {achieved / 1e12:.3g} | {achieved / peak:.1%} |"
+            f" {row['data_wait']:.2%} {verdict(met=row['data_wait'] < MAX_WAIT)} |"
+            f" {row['decoding']:.2%} {verdict(met=row['decoding'] < MAX_DECODING)} | {achieved / 1e12:.3g} | {achieved / peak:.1%} |"
         )
-    return "\n".join([*lines, "", f"Targets on an H100: training at least {MIN_SHARE} × the model alone, data wait under {MAX_WAIT:.0%}."])
+    targets = (
+        f"Targets on an H100: training at least {MIN_SHARE} × the model alone, data wait under {MAX_WAIT:.0%}, decoding on the device under"
+        f" {MAX_DECODING:.0%} of a step."
+    )
+    return "\n".join([*lines, "", targets])
 
 
 def verdict(*, met: bool) -> str:

@@ -127,6 +127,7 @@ def compare(benchmark, request) -> Callable[..., dict[str, float]]:
         rounds: int = 15,
         before: Callable[[], object] | None = None,
         warm: bool = False,
+        note: str | None = None,
     ) -> dict[str, float]:
         medians = interleaved(contenders, rounds=rounds, before=before, warm=warm)
         benchmark.extra_info.update(
@@ -136,6 +137,7 @@ def compare(benchmark, request) -> Callable[..., dict[str, float]]:
             rounds=rounds,
             medians=medians,
             targets=dict(targets or {}),
+            notes=[note] if note else [],
         )
         benchmark.pedantic(next(iter(contenders.values())), setup=before, rounds=3, warmup_rounds=0)
         return medians

@@ -11,6 +11,8 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
+import torch
+
 HERE = Path(__file__).parent
 
 
@@ -46,6 +48,15 @@ def table(bench: dict[str, object]) -> list[str]:
     return [*lines, ""]
 
 
+def gpu() -> list[str]:
+    """What `gpu_feed.py` prints, where there is a GPU."""
+    if not torch.cuda.is_available():
+        text = "Not measured: this machine has no CUDA device. `make bench-gpu` prints the table on one that has."
+        return ["### Training fed from a store on a GPU", "", text, ""]
+    page = subprocess.run([sys.executable, str(HERE / "gpu_feed.py")], check=True, capture_output=True, text=True).stdout
+    return [page.strip(), ""]
+
+
 def main() -> int:
     """Run pytest on this folder and write the page."""
     with tempfile.TemporaryDirectory() as folder:
@@ -68,6 +79,7 @@ def main() -> int:
     ]
     for bench in results["benchmarks"]:
         lines += table(bench)
+    lines += gpu()
     (HERE / "RESULTS.md").write_text("\n".join(lines), encoding="utf-8")
     print(f"wrote {HERE / 'RESULTS.md'}")
     return 0

@@ -70,13 +70,17 @@ class BestPython:
         self.counts = np.empty((8, 5000), np.int16)
         self.signal = np.empty((12, 5000), np.float32)
 
-    def parse(self, path: Path) -> np.ndarray:
-        """Return float32 (12, 5000) microvolts, valid until the next call."""
+    def read(self, path: Path) -> int:
+        """Fill the buffer and return how much of it."""
         descriptor = os.open(path, os.O_RDONLY)
         try:
-            size = os.readv(descriptor, [self.buffer])
+            return os.readv(descriptor, [self.buffer])
         finally:
             os.close(descriptor)
+
+    def parse(self, path: Path) -> np.ndarray:
+        """Return float32 (12, 5000) microvolts, valid until the next call."""
+        size = self.read(path)
         text = self.buffer
         position = text.find(b">Rhythm<", 0, size)
         lsb_uv = 0.0

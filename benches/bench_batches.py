@@ -124,7 +124,7 @@ def test_batches_with_two_threads(one_and_two, compare, second_thread):
         unit="recordings",
         targets={"one thread": 1.8},
         rounds=51,
-        note="One thread alone writes 30 GB/s into memory; what a second one adds to a copy is about what it adds here.",
+        note="What memory has left for a second thread is what the two copies differ by.",
     )
     two.read_into(rows, out)
     assert np.array_equal(out, batch)

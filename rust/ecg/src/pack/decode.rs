@@ -18,10 +18,13 @@ pub(super) struct LeadBlocks<'a> {
     pub(super) ahead: &'a [u8],
 }
 
+/// Bytes of it that are asked for with a block.
+pub(super) const FETCHED: usize = 128;
+
 /// The leads of a chunk, one after the other, each with its share of the chunk `next`.
 fn leads<'a>(counts: &Counts<'a>, next: &'a [u8]) -> impl Iterator<Item = LeadBlocks<'a>> {
     let mut payload = counts.payload;
-    let share = next.len().div_ceil(counts.lead_set.leads().len()).next_multiple_of(128).max(128);
+    let share = next.len().div_ceil(counts.lead_set.leads().len()).next_multiple_of(FETCHED).max(FETCHED);
     let shares = next.chunks(share).chain(std::iter::repeat(&[][..]));
     counts.widths.chunks_exact(block::num_blocks(counts.num_samples).max(1)).zip(shares).map(move |(widths, ahead)| {
         let packed = payload;

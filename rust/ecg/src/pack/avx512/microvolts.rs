@@ -3,10 +3,10 @@
 #[allow(clippy::wildcard_imports, reason = "names that begin with _mm512 say it themselves")]
 use std::arch::x86_64::*;
 
-use super::super::block::BLOCK;
-use super::super::decode::LeadBlocks;
-use super::super::portable::LimbGains;
-use super::super::stream::Stream;
+use crate::pack::block::BLOCK;
+use crate::pack::decode::LeadBlocks;
+use crate::pack::portable::LimbGains;
+use crate::pack::stream::Stream;
 
 /// Blocks that are decoded before their floats are written: few enough that they stay in the nearest cache.
 const RUN: usize = 8;

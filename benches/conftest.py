@@ -126,10 +126,10 @@ def compare(benchmark, request) -> Callable[..., dict[str, float]]:
         targets: Mapping[str, float] | None = None,
         rounds: int = 15,
         before: Callable[[], object] | None = None,
-        warm: bool = False,
+        num_warm: int = 0,
         note: str | None = None,
     ) -> dict[str, float]:
-        medians = interleaved(contenders, rounds=rounds, before=before, warm=warm)
+        medians = interleaved(contenders, rounds=rounds, before=before, num_warm=num_warm)
         benchmark.extra_info.update(
             title=(request.node.function.__doc__ or request.node.name).strip().splitlines()[0],
             unit=unit,

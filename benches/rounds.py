@@ -17,12 +17,12 @@ def interleaved(
     *,
     rounds: int = 15,
     before: Callable[[], object] | None = None,
-    warm: bool = False,
+    num_warm: int = 0,
 ) -> dict[str, float]:
     """Run every contender once a round and return the median seconds of each; one round before the first is not counted.
 
-    `before` runs before each of them and is not timed; with `warm` so does the contender itself, for work that goes on for hours but is
-    over in a millisecond here, when the caches and branch predictors still hold what the contender before it left.
+    `before` runs before each of them and is not timed; so does the contender itself, `num_warm` times, for work that goes on for hours
+    but is over in a millisecond here, when the caches and branch predictors still hold what the contender before it left.
     """
     seconds: dict[str, list[float]] = {name: [] for name in contenders}
     order = list(contenders)
@@ -39,7 +39,7 @@ def interleaved(
             for name in order[turn:] + order[:turn]:
                 if before is not None:
                     before()
-                if warm:
+                for _ in range(num_warm):
                     contenders[name]()
                 start = time.perf_counter()
                 contenders[name]()

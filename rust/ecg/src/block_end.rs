@@ -42,18 +42,21 @@ fn avx512(bytes: &[u8], element: &[u8]) -> Option<usize> {
     let (Some(&first), Some(&last)) = (element.first(), element.last()) else { return tag_by_tag(bytes, 0, element) };
     let [bracket, slash, mark, first, last] = [b'<', b'/', b'!', first, last].map(|byte| _mm512_set1_epi8(byte as i8));
     let to_last = element.len() + 1;
-    let load = |at: usize| -> __m512i {
-        let window: &[u8; WIDTH] = bytes[at..].first_chunk().unwrap_or(&[0; WIDTH]);
-        // SAFETY: 64 bytes can be read.
-        unsafe { _mm512_loadu_si512(window.as_ptr().cast()) }
-    };
+    // SAFETY: the loop asks for no vector past `begin + to_last + WIDTH`, which it has compared with the length.
+    let load = |at: usize| -> __m512i { unsafe { _mm512_loadu_si512(bytes.as_ptr().add(at).cast()) } };
     let mut begin = 0;
     while begin + to_last + WIDTH <= bytes.len() {
+        // In a block that is all payload (the median beat) brackets are far apart.
+        let brackets = _mm512_cmpeq_epi8_mask(load(begin), bracket);
+        if brackets == 0 {
+            begin += WIDTH;
+            continue;
+        }
         let next = load(begin + 1);
         let closes = _mm512_cmpeq_epi8_mask(next, slash)
             & _mm512_cmpeq_epi8_mask(load(begin + 2), first)
             & _mm512_cmpeq_epi8_mask(load(begin + to_last), last);
-        let mut found = _mm512_cmpeq_epi8_mask(load(begin), bracket) & (_mm512_cmpeq_epi8_mask(next, mark) | closes);
+        let mut found = brackets & (_mm512_cmpeq_epi8_mask(next, mark) | closes);
         while found != 0 {
             let at = begin + found.trailing_zeros() as usize;
             if is_end(&bytes[at + 1..], element) {

@@ -49,15 +49,15 @@ fn read_whole(path: &Path, max_bytes: u64, buffer: &mut Vec<u8>) -> Result<(File
 fn read_to_front(path: &Path, max_bytes: u64, buffer: &mut Vec<u8>) -> Result<(usize, File, Found), ParseError> {
     let unreadable = |error: &io::Error| ParseError::Unreadable { reason: reason(error, path) };
     let file = open(path).map_err(|error| unreadable(&error))?;
-    let metadata = file.metadata().map_err(|error| unreadable(&error))?;
-    if !metadata.is_file() {
-        let reason = if metadata.is_dir() { "it is a folder" } else { "it is not a regular file" };
+    let (kind, num_bytes) = kind_and_size(&file).map_err(|error| unreadable(&error))?;
+    if kind != Kind::Regular {
+        let reason = if kind == Kind::Folder { "it is a folder" } else { "it is not a regular file" };
         return Err(ParseError::Unreadable { reason: reason.to_owned() });
     }
-    if metadata.len() > max_bytes {
-        return Err(ParseError::TooLarge { bytes: metadata.len(), limit: max_bytes });
+    if num_bytes > max_bytes {
+        return Err(ParseError::TooLarge { bytes: num_bytes, limit: max_bytes });
     }
-    let stated = metadata.len() as usize;
+    let stated = num_bytes as usize;
     // One more byte than is expected: when it does not come, the end has been seen without asking again.
     if buffer.len() <= stated {
         buffer.resize(stated + 1, 0);
@@ -93,6 +93,38 @@ fn reason(error: &io::Error, path: &Path) -> String {
 pub(super) fn words(error: &io::Error) -> String {
     let words = error.to_string();
     words.split(" (os error").next().unwrap_or_default().to_lowercase()
+}
+
+/// What was opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Regular,
+    Folder,
+    Other,
+}
+
+/// Not by `File::metadata`, which asks Linux for times that nobody needs, by a slower call.
+#[cfg(unix)]
+fn kind_and_size(file: &File) -> io::Result<(Kind, u64)> {
+    use rustix::fs::FileType;
+    let status = rustix::fs::fstat(file)?;
+    let kind = match FileType::from_raw_mode(status.st_mode) {
+        FileType::RegularFile => Kind::Regular,
+        FileType::Directory => Kind::Folder,
+        _ => Kind::Other,
+    };
+    Ok((kind, status.st_size as u64))
+}
+
+#[cfg(not(unix))]
+fn kind_and_size(file: &File) -> io::Result<(Kind, u64)> {
+    let metadata = file.metadata()?;
+    let kind = match () {
+        () if metadata.is_file() => Kind::Regular,
+        () if metadata.is_dir() => Kind::Folder,
+        () => Kind::Other,
+    };
+    Ok((kind, metadata.len()))
 }
 
 #[cfg(unix)]

@@ -53,6 +53,7 @@ impl Default for ParseOptions {
 struct Workspace {
     payload: payload::PayloadDecoder,
     assembly: assembly::Assembly,
+    muse: muse::Layouts,
     sierra: sierra::Leads,
 }
 

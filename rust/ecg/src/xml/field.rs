@@ -26,17 +26,19 @@ impl Default for Field<'_> {
 
 impl<'a> Field<'a> {
     /// What is asked more than once is found out here, once, so that no repetition in a file makes its reading slow.
+    #[inline]
     pub(crate) fn new(raw: &'a [u8], offset: usize, has_markup: bool) -> Self {
-        let mut field = Self { raw: raw.trim_ascii(), offset, has_markup, is_blank: false };
-        field.is_blank = field.text().is_empty();
-        field
+        let raw = raw.trim_ascii();
+        let is_blank = if has_markup { text_of_markup(raw).is_empty() } else { raw.is_empty() };
+        Self { raw, offset, has_markup, is_blank }
     }
 
     /// The content as text: comments and instructions removed, CDATA unwrapped, surrounding white space trimmed.
     ///
     /// Allocates only where there is such markup, which hardly any file has.
+    #[inline]
     pub(crate) fn text(&self) -> Cow<'a, [u8]> {
-        if self.has_markup { Cow::Owned(without_markup(self.raw).trim_ascii().to_vec()) } else { Cow::Borrowed(self.raw) }
+        if self.has_markup { Cow::Owned(text_of_markup(self.raw)) } else { Cow::Borrowed(self.raw) }
     }
 
     /// Whether there is nothing but white space: the same as an absent element.
@@ -86,8 +88,17 @@ impl<'a> Field<'a> {
     }
 }
 
+#[cold]
+fn text_of_markup(raw: &[u8]) -> Vec<u8> {
+    without_markup(raw).trim_ascii().to_vec()
+}
+
 /// A decimal number, scientific notation included; finite.
 pub(crate) fn number(text: &[u8]) -> Option<f64> {
+    // Most are one digit, and are not worth the general way.
+    if let &[digit @ b'0'..=b'9'] = text {
+        return Some(f64::from(digit - b'0'));
+    }
     let value: f64 = std::str::from_utf8(text.trim_ascii()).ok()?.parse().ok()?;
     value.is_finite().then_some(value)
 }

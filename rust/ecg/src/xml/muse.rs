@@ -11,7 +11,10 @@ mod waveform;
 use crate::error::ParseError;
 use crate::recording::{Dialect, QualityFlags, Recording};
 use crate::xml::field;
-use crate::xml::muse::fields::{Acquisition, Demographics, Fields, MeasurementFields};
+use crate::xml::muse::fields::{
+    Acquisition, AcquisitionSlot, Demographics, DemographicsSlot, Fields, LeadSlot, MeasurementFields, MeasurementSlot,
+    WaveformSlot,
+};
 use crate::xml::muse::statements::read_statements;
 use crate::xml::muse::waveform::Waveform;
 use crate::xml::scan::{Layout, Scanner, Tag};
@@ -30,6 +33,17 @@ const SKIPPED: [&str; 10] = [
     "AmplitudeMeasurements",
     "PharmaData",
 ];
+
+/// How the elements of the last file were written, as most elements of the next will be.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Layouts {
+    demographics: Layout<DemographicsSlot>,
+    acquisition: Layout<AcquisitionSlot>,
+    measurements: Layout<MeasurementSlot>,
+    original_measurements: Layout<MeasurementSlot>,
+    waveform: Layout<WaveformSlot>,
+    lead: Layout<LeadSlot>,
+}
 
 /// What the walk has found.
 #[derive(Clone, Copy, Debug, Default)]
@@ -55,7 +69,7 @@ pub(super) fn parse(
 ) -> Result<(), ParseError> {
     recording.dialect = Dialect::Muse;
     let mut document = Document::default();
-    document.walk(&mut scanner, start, options, recording)?;
+    document.walk(&mut scanner, start, options, &mut workspace.muse, recording)?;
     document.write_header(recording);
     let rhythm = document.choose(&mut recording.flags)?;
     rhythm.decode(options, workspace, recording)
@@ -67,9 +81,9 @@ impl<'a> Document<'a> {
         scanner: &mut Scanner<'a>,
         start: usize,
         options: ParseOptions,
+        layouts: &mut Layouts,
         recording: &mut Recording,
     ) -> Result<(), ParseError> {
-        let mut measurements = Layout::default();
         while let Some(tag) = scanner.next_tag() {
             let (name, start) = match tag {
                 Tag::Open { name, start, empty: false } => (name, start),
@@ -80,21 +94,25 @@ impl<'a> Document<'a> {
                 b"Waveform" => {
                     self.num_waveforms += 1;
                     let mut waveform = Waveform::default();
-                    if waveform.read(scanner, start)? {
+                    if waveform.read(scanner, start, &mut layouts.waveform, &mut layouts.lead)? {
                         self.add(&waveform);
                     }
                 }
                 b"PatientDemographics" => {
-                    read_fields(scanner, "PatientDemographics", start, &mut self.demographics, None)?;
+                    let (fields, layout) = (&mut self.demographics, &mut layouts.demographics);
+                    read_fields(scanner, "PatientDemographics", start, fields, layout)?;
                 }
-                b"TestDemographics" => read_fields(scanner, "TestDemographics", start, &mut self.acquisition, None)?,
+                b"TestDemographics" => {
+                    let (fields, layout) = (&mut self.acquisition, &mut layouts.acquisition);
+                    read_fields(scanner, "TestDemographics", start, fields, layout)?;
+                }
                 b"RestingECGMeasurements" => {
-                    let fields = &mut self.measurements;
-                    read_fields(scanner, "RestingECGMeasurements", start, fields, Some(&mut measurements))?;
+                    let (fields, layout) = (&mut self.measurements, &mut layouts.measurements);
+                    read_fields(scanner, "RestingECGMeasurements", start, fields, layout)?;
                 }
                 b"OriginalRestingECGMeasurements" => {
-                    let fields = &mut self.original_measurements;
-                    read_fields(scanner, "OriginalRestingECGMeasurements", start, fields, Some(&mut measurements))?;
+                    let (fields, layout) = (&mut self.original_measurements, &mut layouts.original_measurements);
+                    read_fields(scanner, "OriginalRestingECGMeasurements", start, fields, layout)?;
                 }
                 b"Diagnosis" if options.keep_statements => read_statements(scanner, start, &mut recording.statements)?,
                 b"Diagnosis" => scanner.skip_block("Diagnosis", start)?,
@@ -150,27 +168,21 @@ impl<'a> Document<'a> {
     }
 }
 
-/// Read the children of `element`, whose opening tag (at `start`) was just read, until it closes; as in `layout` where it is, which a first
-/// element fills.
+/// Read the children of `element`, whose opening tag (at `start`) was just read, until it closes; as in `layout` where it is.
 fn read_fields<'a, F: Fields<'a>>(
     scanner: &mut Scanner<'a>,
     element: &'static str,
     start: usize,
     fields: &mut F,
-    mut layout: Option<&mut Layout<'a, F::Slot>>,
+    layout: &mut Layout<F::Slot>,
 ) -> Result<(), ParseError> {
-    if let Some(layout) = &mut layout
-        && layout.follow(element, scanner, |slot, value| fields.set(slot, value))
-    {
+    if layout.follow(scanner, |slot, value| fields.set(slot, value)) {
         return Ok(());
     }
     loop {
-        let begin = scanner.position();
         match scanner.next_tag() {
             Some(Tag::Close { name, .. }) if name == element.as_bytes() => {
-                if let Some(layout) = layout {
-                    layout.remember_end(element, scanner, begin);
-                }
+                layout.remember_end(scanner);
                 return Ok(());
             }
             // A block that swallowed the next one would hide a waveform: better no value than a wrong one.
@@ -181,17 +193,27 @@ fn read_fields<'a, F: Fields<'a>>(
                 return Err(ParseError::Malformed { what: "an element is not closed before this tag", offset: start as u64 });
             }
             Some(Tag::Open { name, start, empty: false }) => {
-                let known = F::slot_of(name);
-                match known {
-                    Some((slot, element)) => fields.set(slot, scanner.leaf(element, start)?),
-                    None => scanner.skip_plain_leaf(name),
-                }
-                if let Some(layout) = &mut layout {
-                    layout.remember(scanner, begin, start, name, known.map(|(slot, _)| slot));
-                }
+                read_child(scanner, name, start, fields, layout)?;
             }
             Some(Tag::Open { .. } | Tag::Close { .. }) => {}
             None => return Err(ParseError::Truncated { element, offset: start as u64 }),
         }
     }
+}
+
+/// Read the child that was just opened if it is one of ours, step over it if it is nothing but text, and remember how it was written.
+fn read_child<'a, F: Fields<'a>>(
+    scanner: &mut Scanner<'a>,
+    name: &[u8],
+    start: usize,
+    fields: &mut F,
+    layout: &mut Layout<F::Slot>,
+) -> Result<(), ParseError> {
+    let known = F::slot_of(name);
+    match known {
+        Some((slot, element)) => fields.set(slot, scanner.leaf(element, start)?),
+        None => scanner.skip_plain_leaf(name),
+    }
+    layout.remember(scanner, start, name, known.map(|(slot, _)| slot));
+    Ok(())
 }

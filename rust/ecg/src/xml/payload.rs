@@ -235,6 +235,25 @@ mod tests {
 
     proptest! {
         #[test]
+        fn lines_with_a_fault_give_what_the_definition_says(
+            (length, width) in (0_usize..900, 60_usize..90),
+            line_break in proptest::sample::select(vec!["\n", "\r\n", "\r", "\n\n", "\r\r\n", " ", "\n\r"]),
+            faults in proptest::collection::vec((any::<proptest::sample::Index>(), 0..3, proptest::sample::select(b"A/\n\r =?\xE9".to_vec())), 0..3),
+        ) {
+            let mut text = wrapped(length, width, line_break).1.into_bytes();
+            for (place, way, byte) in faults {
+                let at = place.index(text.len() + 1);
+                match way {
+                    0 => text.insert(at, byte),
+                    1 if at < text.len() => text[at] = byte,
+                    _ if at < text.len() => drop(text.remove(at)),
+                    _ => {}
+                }
+            }
+            prop_assert_eq!(decode(&text), plain(&text));
+        }
+
+        #[test]
         fn any_text_gives_what_the_definition_says(
             text in proptest::collection::vec(prop_oneof![
                 200 => proptest::sample::select(b"ABCXYZabcxyz0189+/".to_vec()),

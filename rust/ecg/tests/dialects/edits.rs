@@ -1,5 +1,6 @@
 //! Ten thousand random edits of real files (shortened, so that edits hit structure as often as samples), and of made-up ones where there
-//! is no real one at hand: a value or an error, never a panic, and the parser stays usable.
+//! is no real one at hand: a value or an error, never a panic, the parser stays usable, and what it remembers of the files before changes
+//! nothing.
 
 use std::path::PathBuf;
 
@@ -63,7 +64,8 @@ fn ten_thousand_edits_of_every_file_are_a_value_or_an_error() {
         state ^= state << 17;
         (state >> 11) as usize % below
     };
-    let mut parser = Parser::new(ParseOptions { keep_statements: true, ..ParseOptions::default() });
+    let options = ParseOptions { keep_statements: true, ..ParseOptions::default() };
+    let mut parser = Parser::new(options);
     let (mut resampler, mut recording, mut stored) = (Resampler::new(), Recording::default(), Signal::default());
     for (name, original) in originals() {
         let clean = parse(&original);
@@ -83,7 +85,10 @@ fn ten_thousand_edits_of_every_file_are_a_value_or_an_error() {
             }
             let parsed = parser.parse(&bytes, &mut recording);
             num_errors += usize::from(parsed.is_err());
+            let mut fresh = Recording::default();
+            assert_eq!(parsed, Parser::new(options).parse(&bytes, &mut fresh), "{name}: as by a parser that has read nothing");
             if parsed.is_ok() {
+                assert_eq!(recording, fresh, "{name}: as by a parser that has read nothing");
                 let _ = resampler.to_store(&recording.signal, &mut stored);
             }
         }

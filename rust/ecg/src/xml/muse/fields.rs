@@ -1,9 +1,7 @@
 //! The elements that are read, block by block. What is not named here is never looked at.
 
-use crate::error::ParseError;
 use crate::recording::Measurements;
 use crate::xml::field::Field;
-use crate::xml::scan::Scanner;
 
 /// The fields of one kind of element.
 pub(super) trait Fields<'a> {
@@ -22,14 +20,6 @@ pub(super) trait Fields<'a> {
         if field.is_blank() {
             *field = value;
         }
-    }
-
-    /// Read the child that was just opened, if it is one of ours.
-    fn read(&mut self, name: &[u8], start: usize, scanner: &mut Scanner<'a>) -> Result<(), ParseError> {
-        if let Some((slot, element)) = Self::slot_of(name) {
-            self.set(slot, scanner.leaf(element, start)?);
-        }
-        Ok(())
     }
 }
 

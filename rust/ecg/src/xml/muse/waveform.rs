@@ -4,11 +4,13 @@ use crate::error::ParseError;
 use crate::lead::Lead;
 use crate::recording::{NUM_LEADS, QualityFlags, Recording};
 use crate::xml::field::Field;
-use crate::xml::muse::fields::{Fields, LeadFields, WaveformFields};
-use crate::xml::muse::read_fields;
+use crate::xml::muse::fields::{Fields, LeadFields, LeadSlot, WaveformFields, WaveformSlot};
+use crate::xml::muse::{read_child, read_fields};
 use crate::xml::payload::most_bytes;
 use crate::xml::scan::{Layout, Scanner, Tag};
 use crate::xml::{ParseOptions, Workspace};
+
+const LEAD: &[u8] = b"LeadData";
 
 /// A waveform that may be the rhythm.
 #[derive(Clone, Copy, Debug, Default)]
@@ -21,34 +23,50 @@ pub(super) struct Waveform<'a> {
 }
 
 impl<'a> Waveform<'a> {
-    /// Read one `Waveform` into an empty one, and tell whether it can be the rhythm.
-    pub(super) fn read(&mut self, scanner: &mut Scanner<'a>, start: usize) -> Result<bool, ParseError> {
-        let mut layout = Layout::default();
-        while let Some(tag) = scanner.next_tag() {
+    /// Read one `Waveform` into an empty one, written like the last where it is, and tell whether it can be the rhythm.
+    pub(super) fn read(
+        &mut self,
+        scanner: &mut Scanner<'a>,
+        start: usize,
+        header: &mut Layout<WaveformSlot>,
+        lead: &mut Layout<LeadSlot>,
+    ) -> Result<bool, ParseError> {
+        // The header of the last one ended with the opening tag of its first lead.
+        let mut opened = if header.follow(scanner, |slot, value| self.fields.set(slot, value)) {
+            Some(Tag::Open { name: LEAD, start: scanner.position() - LEAD.len() - 2, empty: false })
+        } else {
+            None
+        };
+        loop {
+            if self.is_of_another_kind() {
+                scanner.skip_block("Waveform", start)?;
+                return Ok(false);
+            }
+            let Some(tag) = opened.take().or_else(|| scanner.next_tag()) else {
+                return Err(ParseError::Truncated { element: "Waveform", offset: start as u64 });
+            };
             match tag {
-                Tag::Open { name: b"LeadData", start, empty: false } => {
-                    let mut lead = LeadFields::default();
-                    read_fields(scanner, "LeadData", start, &mut lead, Some(&mut layout))?;
-                    self.add(&lead);
-                }
-                Tag::Open { name: b"WaveformType", start: at, empty: false } => {
-                    self.fields.read(b"WaveformType", at, scanner)?;
-                    let kind = self.fields.kind;
-                    let is_new = kind.offset == at && !kind.is_blank();
-                    if is_new && !kind.text().eq_ignore_ascii_case(b"Rhythm") {
-                        scanner.skip_block("Waveform", start)?;
-                        return Ok(false);
+                Tag::Open { name: LEAD, start, empty: false } => {
+                    if scanner.position() - start == LEAD.len() + 2 {
+                        header.remember_end(scanner);
                     }
+                    let mut fields = LeadFields::default();
+                    read_fields(scanner, "LeadData", start, &mut fields, lead)?;
+                    self.add(&fields);
                 }
                 Tag::Open { name: b"Waveform", start, .. } | Tag::Close { name: b"RestingECG", start } => {
                     return Err(ParseError::Malformed { what: "`Waveform` is not closed", offset: start as u64 });
                 }
-                Tag::Open { name, start, empty: false } => self.fields.read(name, start, scanner)?,
+                Tag::Open { name, start, empty: false } => read_child(scanner, name, start, &mut self.fields, header)?,
                 Tag::Close { name: b"Waveform", .. } => return Ok(true),
                 Tag::Open { .. } | Tag::Close { .. } => {}
             }
         }
-        Err(ParseError::Truncated { element: "Waveform", offset: start as u64 })
+    }
+
+    fn is_of_another_kind(&self) -> bool {
+        let kind = self.fields.kind;
+        !kind.is_blank() && !kind.text().eq_ignore_ascii_case(b"Rhythm")
     }
 
     /// Sort a lead in by its name; a second one of the same name counts only where the first was empty.

@@ -72,7 +72,7 @@ impl<'a> Waveform<'a> {
     ) -> Result<(), ParseError> {
         let sampling_rate_hz = self.sampling_rate_hz(signal)?;
         let lsb_uv = self.lsb_uv(signal)?;
-        let Workspace { payload, assembly, sierra: leads } = workspace;
+        let Workspace { payload, assembly, sierra: leads, .. } = workspace;
         recording.flags.insert(self.decode_leads(signal, sampling_rate_hz, options, payload, leads)?);
 
         let flags = &mut recording.flags;

@@ -49,6 +49,8 @@ impl<'a> Waveform<'a> {
                 Tag::Open { name: LEAD, start, empty: false } => {
                     if scanner.position() - start == LEAD.len() + 2 {
                         header.remember_end(scanner);
+                    } else {
+                        header.remember_no_more();
                     }
                     let mut fields = LeadFields::default();
                     read_fields(scanner, "LeadData", start, &mut fields, lead)?;

@@ -123,6 +123,11 @@ impl<S: Copy> Layout<S> {
         }
     }
 
+    /// Remember nothing of what has been read since the last child, nor what follows.
+    pub(crate) fn remember_no_more(&mut self) {
+        self.remembered_to = None;
+    }
+
     /// Add what follows the last child, if it is not too long.
     fn extend(&mut self, text: &[u8]) -> bool {
         let fits = text.len() <= MOST_BYTES;

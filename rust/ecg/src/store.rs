@@ -9,6 +9,7 @@
 mod chunks;
 pub mod codec;
 pub mod files;
+mod helpers;
 pub mod layout;
 pub mod memory;
 pub mod reader;

@@ -8,6 +8,7 @@ use crate::pack;
 use crate::recording::STORE_SAMPLES;
 use crate::store::chunks::{Access, ShardFiles};
 use crate::store::codec::{ChunkDecoder, Codec};
+use crate::store::helpers::Helpers;
 use crate::store::layout::{Layout, RECORD_VALUES, SHARD_ROWS, shard_path};
 use crate::store::table::ChunkTable;
 
@@ -30,7 +31,7 @@ pub struct BatchReader {
     files: Arc<ShardFiles>,
     held: Option<Held>,
     /// The threads beside the caller's.
-    helpers: Option<Arc<rayon::ThreadPool>>,
+    helpers: Option<Arc<Helpers>>,
     owner: u32,
 }
 
@@ -65,23 +66,14 @@ impl BatchReader {
             0 => std::thread::available_parallelism().map_or(1, usize::from).min(8),
             chosen => chosen,
         };
-        let helpers = match num_threads {
-            1 => None,
-            _ => Some(
-                rayon::ThreadPoolBuilder::new()
-                    .num_threads(num_threads - 1)
-                    .thread_name(|thread| format!("hfrisk-read-{thread}"))
-                    .build()
-                    .map_err(|error| StoreError::Threads(error.to_string()))?,
-            ),
-        };
+        let helpers = if num_threads > 1 { Some(Arc::new(Helpers::new(num_threads - 1)?)) } else { None };
         Ok(Self {
             group: group.to_owned(),
             layout,
             table: Arc::new(table),
             files: Arc::new(files),
             held: None,
-            helpers: helpers.map(Arc::new),
+            helpers,
             owner: std::process::id(),
         })
     }
@@ -98,7 +90,7 @@ impl BatchReader {
 
     /// Threads that decode, the caller's own among them.
     pub fn num_threads(&self) -> usize {
-        1 + self.helpers.as_ref().map_or(0, |helpers| helpers.current_num_threads())
+        1 + self.helpers.as_ref().map_or(0, |helpers| helpers.num_threads())
     }
 
     /// Write float32 microvolts of `rows` into `out` (rows x 12 x 5000); a row without a recording becomes NaN.
@@ -241,12 +233,7 @@ impl BatchReader {
                 }
             }
         };
-        helpers.in_place_scope(|scope| {
-            for _ in 0..helpers.current_num_threads() {
-                scope.spawn(|_| work());
-            }
-            work();
-        });
+        helpers.run(work);
         failure.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(()), Err)
     }
 

@@ -45,6 +45,22 @@ pub use encode::Encoder;
 use crate::error::PackError;
 use crate::recording::{LeadSet, NUM_LEADS};
 
+/// A chunk where it lies, and what its reader knows.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct StoredChunk<'a> {
+    pub(crate) bytes: &'a [u8],
+    /// Its checksum has been verified since its bytes came to where they are.
+    pub(crate) is_verified: bool,
+    /// The chunk that is decoded afterwards, which comes into the processor's caches meanwhile; empty where it is not known.
+    pub(crate) next: &'a [u8],
+}
+
+impl<'a> StoredChunk<'a> {
+    fn parse(&self) -> Result<Chunk<'a>, PackError> {
+        if self.is_verified { chunk::parse_verified(self.bytes) } else { chunk::parse(self.bytes) }
+    }
+}
+
 /// Decode a chunk to float32 microvolts, lead-major, into `out`.
 ///
 /// A chunk of counts gives twelve leads; a chunk of floats gives the rows that it was made of.
@@ -52,18 +68,15 @@ use crate::recording::{LeadSet, NUM_LEADS};
 /// # Errors
 /// The chunk is damaged, of another version, inconsistent, or holds another number of values than `out`; `out` may then be partly written.
 pub fn decode_microvolts(chunk: &[u8], out: &mut [f32]) -> Result<(), PackError> {
-    decode_microvolts_before(&[], chunk, out)
+    decode_stored_microvolts(&StoredChunk { bytes: chunk, ..StoredChunk::default() }, out)
 }
 
-/// As [`decode_microvolts`], and meanwhile bring `next`, the chunk that is decoded afterwards, into the processor's caches.
-///
-/// # Errors
 /// As [`decode_microvolts`].
-pub fn decode_microvolts_before(next: &[u8], chunk: &[u8], out: &mut [f32]) -> Result<(), PackError> {
-    match chunk::parse(chunk)? {
+pub(crate) fn decode_stored_microvolts(chunk: &StoredChunk<'_>, out: &mut [f32]) -> Result<(), PackError> {
+    match chunk.parse()? {
         Chunk::Counts(counts) => {
             check_shape(counts.num_samples.checked_mul(NUM_LEADS), out.len())?;
-            decode::microvolts_with(Simd::best(), &counts, next, out);
+            decode::microvolts_with(Simd::best(), &counts, chunk.next, out);
             Ok(())
         }
         Chunk::Floats(floats) => {
@@ -78,15 +91,12 @@ pub fn decode_microvolts_before(next: &[u8], chunk: &[u8], out: &mut [f32]) -> R
 /// # Errors
 /// As [`decode_microvolts`]; and [`PackError::NotCounts`] when the chunk holds floats, or twelve leads that do not follow from eight.
 pub fn decode_counts(chunk: &[u8], out: &mut [i16], lsb_uv: &mut [f32; 8]) -> Result<(), PackError> {
-    decode_counts_before(&[], chunk, out, lsb_uv)
+    decode_stored_counts(&StoredChunk { bytes: chunk, ..StoredChunk::default() }, out, lsb_uv)
 }
 
-/// As [`decode_counts`], and meanwhile bring `next`, the chunk that is decoded afterwards, into the processor's caches.
-///
-/// # Errors
 /// As [`decode_counts`].
-pub fn decode_counts_before(next: &[u8], chunk: &[u8], out: &mut [i16], lsb_uv: &mut [f32; 8]) -> Result<(), PackError> {
-    let Chunk::Counts(counts) = chunk::parse(chunk)? else {
+pub(crate) fn decode_stored_counts(chunk: &StoredChunk<'_>, out: &mut [i16], lsb_uv: &mut [f32; 8]) -> Result<(), PackError> {
+    let Chunk::Counts(counts) = chunk.parse()? else {
         return Err(PackError::NotCounts);
     };
     if counts.lead_set != LeadSet::Eight {
@@ -94,7 +104,7 @@ pub fn decode_counts_before(next: &[u8], chunk: &[u8], out: &mut [i16], lsb_uv: 
     }
     check_shape(counts.num_samples.checked_mul(lsb_uv.len()), out.len())?;
     lsb_uv.copy_from_slice(&counts.lsb_uv[..8]);
-    decode::counts_with(Simd::best(), &counts, next, out);
+    decode::counts_with(Simd::best(), &counts, chunk.next, out);
     Ok(())
 }
 

@@ -9,12 +9,12 @@
 mod chunks;
 pub mod codec;
 pub mod files;
-mod helpers;
 pub mod layout;
 pub mod memory;
 pub mod reader;
 pub mod shard;
 mod table;
+mod threads;
 
 pub use chunks::Access;
 pub use codec::{ChunkEncoder, Codec};

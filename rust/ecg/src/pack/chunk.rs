@@ -60,8 +60,8 @@ pub(super) fn parse(chunk: &[u8]) -> Result<Chunk<'_>, PackError> {
     parts(header, body)
 }
 
-/// As [`parse`] of a chunk that was sealed just now: its checksum is not computed again.
-pub(super) fn parse_sealed(chunk: &[u8]) -> Result<Chunk<'_>, PackError> {
+/// As [`parse`], of a chunk whose checksum was computed or compared where it lies: not again.
+pub(super) fn parse_verified(chunk: &[u8]) -> Result<Chunk<'_>, PackError> {
     let (header, body) = split(chunk)?;
     parts(header, body)
 }

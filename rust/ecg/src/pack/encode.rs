@@ -84,7 +84,7 @@ impl Encoder {
         }
         out.extend_from_slice(self.payload[..num_vectors].as_flattened());
         chunk::seal(&mut out[start..]);
-        let comes_back = match chunk::parse_sealed(&out[start..]) {
+        let comes_back = match chunk::parse_verified(&out[start..]) {
             Ok(Chunk::Counts(counts)) => decode::are_counts(self.simd, &counts, &signal.counts, &mut self.decoded),
             _ => false,
         };

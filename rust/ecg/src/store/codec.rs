@@ -1,7 +1,7 @@
 //! How one record becomes the bytes of one chunk, and back.
 
 use crate::error::PackError;
-use crate::pack;
+use crate::pack::{self, StoredChunk};
 use crate::recording::Signal;
 use crate::store::layout::RECORD_VALUES;
 
@@ -103,15 +103,15 @@ impl ChunkDecoder {
         Self { codec, decompressor }
     }
 
-    /// Write the microvolts of one record; `next` is the chunk that will be decoded after it, where it is known.
-    pub(crate) fn microvolts(&mut self, chunk: &[u8], next: &[u8], out: &mut [f32]) -> Result<(), PackError> {
+    /// Write the microvolts of one record.
+    pub(crate) fn microvolts(&mut self, chunk: &StoredChunk<'_>, out: &mut [f32]) -> Result<(), PackError> {
         match self.codec {
-            Codec::EcgPack => return pack::decode_microvolts_before(next, chunk, out),
+            Codec::EcgPack => return pack::decode_stored_microvolts(chunk, out),
             Codec::Zstd => {
                 let bytes: &mut [u8] = bytemuck::cast_slice_mut(out);
                 let expected = bytes.len();
                 let decompressor = self.decompressor.as_mut().ok_or(PackError::Zstd)?;
-                let found = decompressor.decompress_to_buffer(chunk, bytes).map_err(|_| PackError::Zstd)?;
+                let found = decompressor.decompress_to_buffer(chunk.bytes, bytes).map_err(|_| PackError::Zstd)?;
                 if found != expected {
                     return Err(PackError::Length { found, expected });
                 }
@@ -119,8 +119,9 @@ impl ChunkDecoder {
             Codec::None => {
                 let bytes: &mut [u8] = bytemuck::cast_slice_mut(out);
                 let expected = bytes.len() + CRC_BYTES;
-                let Some((values, crc)) = chunk.split_last_chunk::<CRC_BYTES>().filter(|_| chunk.len() == expected) else {
-                    return Err(PackError::Length { found: chunk.len(), expected });
+                let found = chunk.bytes.len();
+                let Some((values, crc)) = chunk.bytes.split_last_chunk::<CRC_BYTES>().filter(|_| found == expected) else {
+                    return Err(PackError::Length { found, expected });
                 };
                 bytes.copy_from_slice(values);
                 if crc32c::crc32c(bytes) != u32::from_le_bytes(*crc) {
@@ -134,10 +135,10 @@ impl ChunkDecoder {
         Ok(())
     }
 
-    /// Write the counts and gains of the eight independent leads; `next` as for [`microvolts`](Self::microvolts).
-    pub(crate) fn counts(&self, chunk: &[u8], next: &[u8], out: &mut [i16], lsb_uv: &mut [f32; 8]) -> Result<(), PackError> {
+    /// Write the counts and gains of the eight independent leads.
+    pub(crate) fn counts(&self, chunk: &StoredChunk<'_>, out: &mut [i16], lsb_uv: &mut [f32; 8]) -> Result<(), PackError> {
         match self.codec {
-            Codec::EcgPack => pack::decode_counts_before(next, chunk, out, lsb_uv),
+            Codec::EcgPack => pack::decode_stored_counts(chunk, out, lsb_uv),
             Codec::Zstd | Codec::None => Err(PackError::NotCounts),
         }
     }

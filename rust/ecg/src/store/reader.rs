@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::error::{PackError, StoreError};
-use crate::pack;
+use crate::pack::{self, StoredChunk};
 use crate::recording::STORE_SAMPLES;
 use crate::store::chunks::{Access, ShardFiles};
 use crate::store::codec::{ChunkDecoder, Codec};
-use crate::store::helpers::Helpers;
 use crate::store::layout::{Layout, RECORD_VALUES, SHARD_ROWS, shard_path};
 use crate::store::table::ChunkTable;
+use crate::store::threads::Helpers;
 
 /// Leads of a record as counts: I II V1-V6.
 pub const COUNT_LEADS: usize = 8;
@@ -35,7 +35,7 @@ pub struct BatchReader {
     owner: u32,
 }
 
-/// Chunks in memory of our own, one after the other.
+/// Chunks in memory of our own, one after the other; those of `ecgpack` were verified when they came there.
 struct Held {
     bytes: Vec<u8>,
     /// Where the chunk of each row of the store begins; [`NOT_HELD`] for the others.
@@ -102,12 +102,12 @@ impl BatchReader {
     /// When `out` has another length: a mistake of the caller.
     pub fn read_into(&self, rows: &[i64], out: &mut [f32]) -> Result<(), StoreError> {
         assert_eq!(out.len(), rows.len() * RECORD_VALUES, "output of rows x 12 x 5000");
-        self.share(rows, out.chunks_exact_mut(RECORD_VALUES), |decoder, chunk, next, slot| match chunk {
+        self.share(rows, out.chunks_exact_mut(RECORD_VALUES), |decoder, chunk, slot| match chunk {
             None => {
                 slot.fill(f32::NAN);
                 Ok(())
             }
-            Some(chunk) => decoder.microvolts(chunk, next, slot),
+            Some(chunk) => decoder.microvolts(chunk, slot),
         })
     }
 
@@ -124,13 +124,13 @@ impl BatchReader {
         assert_eq!(out.len(), rows.len() * COUNT_VALUES, "output of rows x 8 x 5000");
         assert_eq!(lsb_uv.len(), rows.len() * COUNT_LEADS, "gains of rows x 8");
         let (gains, _) = lsb_uv.as_chunks_mut::<COUNT_LEADS>();
-        self.share(rows, out.chunks_exact_mut(COUNT_VALUES).zip(gains), |decoder, chunk, next, (slot, gains)| match chunk {
+        self.share(rows, out.chunks_exact_mut(COUNT_VALUES).zip(gains), |decoder, chunk, (slot, gains)| match chunk {
             None => {
                 slot.fill(0);
                 gains.fill(f32::NAN);
                 Ok(())
             }
-            Some(chunk) => decoder.counts(chunk, next, slot, gains),
+            Some(chunk) => decoder.counts(chunk, slot, gains),
         })
     }
 
@@ -157,8 +157,8 @@ impl BatchReader {
         let mut rest = out;
         let slots: Vec<&mut [u8]> = lengths.iter().filter_map(|&length| rest.split_off_mut(..length as usize)).collect();
         let is_packed = self.layout.codec == Codec::EcgPack;
-        self.share(rows, slots.into_iter(), |_, chunk, _, slot| {
-            slot.copy_from_slice(chunk.unwrap_or_default());
+        self.share(rows, slots.into_iter(), |_, chunk, slot| {
+            slot.copy_from_slice(chunk.map_or(&[], |chunk| chunk.bytes));
             if is_packed && !slot.is_empty() { pack::check(slot) } else { Ok(()) }
         })
     }
@@ -196,14 +196,14 @@ impl BatchReader {
         })
     }
 
-    /// Do `one` for every row with its chunk, the chunk after it where that is in memory, and its slot, on the caller's thread and all helpers; the first failure met ends it.
+    /// Do `one` for every row with its chunk and its slot, on the caller's thread and all helpers; the first failure met ends it.
     ///
     /// Whoever is free takes the next few records, so a helper that wakes late, or whose core is busy, delays nobody.
     fn share<S: Send>(
         &self,
         rows: &[i64],
         slots: impl Iterator<Item = S> + Send,
-        one: impl Fn(&mut ChunkDecoder, Option<&[u8]>, &[u8], S) -> Result<(), PackError> + Sync,
+        one: impl Fn(&mut ChunkDecoder, Option<&StoredChunk<'_>>, S) -> Result<(), PackError> + Sync,
     ) -> Result<(), StoreError> {
         self.check(rows)?;
         self.announce(rows);
@@ -211,8 +211,9 @@ impl BatchReader {
         let read = |worker: &mut Worker, (index, slot): (usize, S)| {
             let next = rows.get(index + 1).and_then(|&row| self.in_memory(row as usize)).unwrap_or_default();
             let row = rows[index] as usize;
-            let chunk = self.chunk(row, &mut worker.buffer)?;
-            one(&mut worker.decoder, chunk, next, slot).map_err(|source| self.damaged(row, source))
+            let is_verified = self.layout.codec == Codec::EcgPack && self.held_offset(row).is_some();
+            let chunk = self.chunk(row, &mut worker.buffer)?.map(|bytes| StoredChunk { bytes, is_verified, next });
+            one(&mut worker.decoder, chunk.as_ref(), slot).map_err(|source| self.damaged(row, source))
         };
         let records = slots.enumerate();
         let Some(helpers) = &self.helpers else {

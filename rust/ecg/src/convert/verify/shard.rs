@@ -9,6 +9,7 @@ use twox_hash::XxHash3_64;
 use super::{Check, record_part, rejected_part};
 use crate::convert::parquet_file::TableReader;
 use crate::error::{PackError, StoreError};
+use crate::pack::StoredChunk;
 use crate::recording::{STORE_RATE_HZ, STORE_SAMPLES};
 use crate::store::codec::ChunkDecoder;
 use crate::store::files::failed;
@@ -53,7 +54,7 @@ impl Check<'_> {
         let mut decoder = ChunkDecoder::new(codec);
         let (mut microvolts, mut counts, mut lsb_uv) = (vec![0.0; RECORD_VALUES], vec![0; COUNT_VALUES], [0.0; COUNT_LEADS]);
         let mut expected = records.iter().flatten().peekable();
-        let mut chunk = Vec::new();
+        let mut bytes = Vec::new();
         for ((row, &offset), &length) in (first..).zip(&index.offsets).zip(&index.lengths) {
             let record = expected.next_if(|record| record.row == row);
             match (length != NO_CHUNK, record.is_some() || records.is_none()) {
@@ -64,14 +65,15 @@ impl Check<'_> {
                 _ => {}
             }
             let Some(file) = file.as_ref().filter(|_| length != NO_CHUNK) else { continue };
-            chunk.resize(length as usize, 0);
-            read_exact_at(file, &mut chunk, offset).map_err(cannot_read)?;
-            if let Err(problem) = decoder.microvolts(&chunk, &[], &mut microvolts) {
+            bytes.resize(length as usize, 0);
+            read_exact_at(file, &mut bytes, offset).map_err(cannot_read)?;
+            let chunk = StoredChunk { bytes: &bytes, ..StoredChunk::default() };
+            if let Err(problem) = decoder.microvolts(&chunk, &mut microvolts) {
                 self.report(&name, Some(row), &problem.to_string());
                 continue;
             }
             let Some(hash) = record.and_then(|record| record.payload_hash) else { continue };
-            match decoder.counts(&chunk, &[], &mut counts, &mut lsb_uv) {
+            match decoder.counts(&StoredChunk { is_verified: true, ..chunk }, &mut counts, &mut lsb_uv) {
                 Ok(()) if XxHash3_64::oneshot(little_endian(&mut counts)) != hash => {
                     self.report(&name, Some(row), "holds another signal than its payload_hash says");
                 }

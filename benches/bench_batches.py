@@ -1,6 +1,5 @@
 """Shuffled batches of 256 out of a store."""
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -9,6 +8,7 @@ import zarr
 
 import hfrisk
 from conftest import linked
+from rounds import evict
 
 BATCH = 256
 COPY = "copying the same float32 batch from RAM"
@@ -156,13 +156,6 @@ def test_cold_batches(stores, compare):
     rows = shuffled(readers["ecgpack"])
     out = np.empty((BATCH, 12, 5000), np.float32)
 
-    def evict() -> None:
-        for path in files:
-            descriptor = os.open(path, os.O_RDONLY)
-            os.fsync(descriptor)
-            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
-            os.close(descriptor)
-
     compare(
         {
             "hfrisk, ecgpack": lambda: readers["ecgpack"].read_into(rows, out),
@@ -172,7 +165,7 @@ def test_cold_batches(stores, compare):
         unit="recordings",
         targets={"hfrisk, none": 2},
         rounds=7,
-        before=evict,
+        before=lambda: evict(files),
     )
 
 

@@ -18,7 +18,7 @@ import zarr
 import hfrisk
 from baselines import convert_with_etree_and_zarr
 from hfrisk.convert import convert
-from rounds import read_into_memory
+from rounds import evict, read_into_memory
 
 NUM_FILES = 16_384
 BASELINE = "xml.etree + zarr-python with its default compression"
@@ -151,18 +151,15 @@ def test_convert_from_the_disk(corpus, compare, tmp_path):
     """Convert MUSE files that are not in the page cache (two threads)"""
     out = tmp_path / "store"
 
-    def evict() -> None:
+    def start_anew() -> None:
         shutil.rmtree(out, ignore_errors=True)
-        for path in corpus:
-            with path.open("rb") as file:
-                os.fsync(file.fileno())
-                os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        evict(corpus)
 
     contenders = {
         "hfrisk-convert, evicted before": lambda: convert(corpus, out, num_threads=2),
         "reading the files alone": lambda: read_into_memory(corpus),
     }
-    compare(contenders, items=len(corpus), unit="files", rounds=7, before=evict)
+    compare(contenders, items=len(corpus), unit="files", rounds=7, before=start_anew)
     read_into_memory(corpus)
 
 

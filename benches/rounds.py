@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import statistics
 import time
 from typing import TYPE_CHECKING
@@ -53,3 +54,11 @@ def read_into_memory(paths: Iterable[Path]) -> None:
     """Bring files into the page cache: what a conversion finds on the disk it leaves there."""
     for path in paths:
         path.read_bytes()
+
+
+def evict(paths: Iterable[Path]) -> None:
+    """Drive files out of the page cache."""
+    for path in paths:
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)

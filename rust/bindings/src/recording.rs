@@ -27,7 +27,7 @@ thread_local! {
 /// What reading one file needs, reused from file to file.
 #[derive(Default)]
 struct Workspace {
-    file: Vec<u8>,
+    file: source::FileBuffer,
     parser: Parser,
     recording: hfrisk_ecg::Recording,
     resampler: Resampler,

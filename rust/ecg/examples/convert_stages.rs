@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use hfrisk_ecg::resample::Resampler;
-use hfrisk_ecg::source::{Entries, EntryReader};
+use hfrisk_ecg::source::{Entries, EntryReader, FileBuffer};
 use hfrisk_ecg::store::{ChunkEncoder, Codec, SHARD_ROWS, ShardWriter};
 use hfrisk_ecg::xml::steps::LeadSteps;
 use hfrisk_ecg::xml::{ParseOptions, Parser};
@@ -43,7 +43,8 @@ fn convert(entries: &Entries, out: &Path) -> Result<[Duration; 5], Box<dyn std::
     let options = ParseOptions::default();
     let (mut reader, mut parser, mut resampler) = (EntryReader::default(), Parser::new(options), Resampler::new());
     let mut encoder = ChunkEncoder::new(Codec::EcgPack)?;
-    let (mut file, mut recording, mut room, mut chunk) = (Vec::new(), Recording::default(), Signal::default(), Vec::new());
+    let (mut file, mut recording, mut room, mut chunk) =
+        (FileBuffer::default(), Recording::default(), Signal::default(), Vec::new());
     let mut spent = [Duration::ZERO; 5];
     for first in (0..entries.len()).step_by(SHARD_ROWS) {
         let mut shard = ShardWriter::create(out.join("shard.partial"))?;
@@ -64,7 +65,7 @@ fn convert(entries: &Entries, out: &Path) -> Result<[Duration; 5], Box<dyn std::
 
 /// Time what the parser does with the payloads of the rhythm: the last eight of a file.
 fn inside_parser(entries: &Entries) -> Result<[Duration; 2], Box<dyn std::error::Error>> {
-    let (mut reader, mut steps, mut file) = (EntryReader::default(), LeadSteps::default(), Vec::new());
+    let (mut reader, mut steps, mut file) = (EntryReader::default(), LeadSteps::default(), FileBuffer::default());
     let mut spent = [Duration::ZERO; 2];
     for entry in entries.iter() {
         reader.read(&entry, u64::MAX, &mut file)?;

@@ -1,5 +1,6 @@
 //! Where the bytes come from: folders, zip archives, glob patterns, lists of paths and single files. Sources are only ever opened for reading.
 
+mod buffer;
 mod cache;
 mod entries;
 mod entry;
@@ -9,6 +10,7 @@ mod listing;
 mod reader;
 pub mod zip;
 
+pub use buffer::FileBuffer;
 pub use entries::Entries;
 pub(crate) use entry::path_of;
 pub use entry::{Entry, Place, Stamp};

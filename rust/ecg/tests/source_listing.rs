@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use hfrisk_ecg::source::{self, Entries, Listing, Place, Stamp, read_file};
+use hfrisk_ecg::source::{self, Entries, FileBuffer, Listing, Place, Stamp, read_file};
 use hfrisk_ecg::{ParseError, StoreError};
 
 fn list(sources: &[PathBuf]) -> Result<Listing, StoreError> {
@@ -104,7 +104,7 @@ fn sources_without_a_file_are_refused() {
 #[test]
 fn reading_says_why_a_file_is_unreadable_without_naming_it() {
     let folder = tempfile::tempdir().unwrap();
-    let reason = |path: &Path| match read_file(path, 100, &mut Vec::new()) {
+    let reason = |path: &Path| match read_file(path, 100, &mut FileBuffer::default()) {
         Err(ParseError::Unreadable { reason }) => reason,
         other => format!("{other:?}"),
     };
@@ -117,10 +117,10 @@ fn a_file_beyond_the_limit_is_not_read() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("big.xml");
     fs::write(&path, [b' '; 101]).unwrap();
-    assert_eq!(read_file(&path, 100, &mut Vec::new()), Err(ParseError::TooLarge { bytes: 101, limit: 100 }));
-    let mut buffer = b"old".to_vec();
+    assert_eq!(read_file(&path, 100, &mut FileBuffer::default()), Err(ParseError::TooLarge { bytes: 101, limit: 100 }));
+    let mut buffer = FileBuffer::default();
     read_file(&path, 101, &mut buffer).unwrap();
-    assert_eq!(buffer, [b' '; 101]);
+    assert_eq!(*buffer, [b' '; 101]);
 }
 
 #[test]
@@ -176,12 +176,12 @@ fn a_folder_that_cannot_be_listed_is_named() {
 fn a_reused_buffer_holds_each_file_and_nothing_of_the_last() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.xml");
-    let mut buffer = Vec::new();
+    let mut buffer = FileBuffer::default();
     for length in [5000, 0, 1, 5000, 5001, 4999, 4999, 70_000, 3] {
         let content: Vec<u8> = (0..length).map(|at| (at * 31 % 251) as u8).collect();
         fs::write(&path, &content).unwrap();
         read_file(&path, 1 << 20, &mut buffer).unwrap();
-        assert!(buffer == content, "{length} bytes");
+        assert!(*buffer == content, "{length} bytes");
     }
     read_file(&folder.path().join("absent"), 1 << 20, &mut buffer).unwrap_err();
     assert!(buffer.is_empty());
@@ -191,7 +191,7 @@ fn a_reused_buffer_holds_each_file_and_nothing_of_the_last() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_file_that_states_no_size_is_read_to_its_end() {
-    let mut buffer = Vec::new();
+    let mut buffer = FileBuffer::default();
     read_file(Path::new("/proc/cpuinfo"), 1 << 24, &mut buffer).unwrap();
     assert!(buffer.len() > 100 && buffer.starts_with(b"processor"), "{} bytes", buffer.len());
 }

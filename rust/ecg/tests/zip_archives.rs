@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::Path;
 
+use hfrisk_ecg::source::FileBuffer;
 use hfrisk_ecg::source::zip::{Contents, MemberReader, contents};
 use hfrisk_ecg::{ParseError, StoreError};
 use proptest::prelude::*;
@@ -29,9 +30,9 @@ fn names(found: &Contents) -> Vec<String> {
 /// What each member unpacks to.
 fn read(archive: &[u8], found: &Contents) -> Vec<Result<Vec<u8>, ParseError>> {
     let mut reader = MemberReader::default();
-    let mut buffer = Vec::new();
+    let mut buffer = FileBuffer::default();
     let members = found.entries.iter().map(|entry| (entry.stamp.unwrap(), entry.place.unwrap(), entry.member().unwrap().len()));
-    members.map(|member| reader.read(archive, member, MOST_BYTES, &mut buffer).map(|()| buffer.clone())).collect()
+    members.map(|member| reader.read(archive, member, MOST_BYTES, &mut buffer).map(|()| buffer.to_vec())).collect()
 }
 
 fn content(number: usize) -> Vec<u8> {

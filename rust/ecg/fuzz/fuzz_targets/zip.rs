@@ -4,6 +4,7 @@
 use std::cell::RefCell;
 use std::path::Path;
 
+use hfrisk_ecg::source::FileBuffer;
 use hfrisk_ecg::source::zip::{MemberReader, contents};
 use libfuzzer_sys::fuzz_target;
 
@@ -12,7 +13,7 @@ const MOST_BYTES: u64 = 1 << 16;
 
 thread_local! {
     // Reused from input to input, as from member to member in a conversion.
-    static BUFFERS: RefCell<(MemberReader, Vec<u8>)> = RefCell::default();
+    static BUFFERS: RefCell<(MemberReader, FileBuffer)> = RefCell::default();
 }
 
 fuzz_target!(|input: &[u8]| {

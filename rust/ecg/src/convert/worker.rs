@@ -14,7 +14,7 @@ use crate::convert::records::{Records, Rejected};
 use crate::error::{ParseError, StoreError};
 use crate::recording::{QualityFlags, Recording, Signal};
 use crate::resample::Resampler;
-use crate::source::{Entry, EntryReader};
+use crate::source::{Entry, EntryReader, FileBuffer};
 use crate::store::files::{WrittenFile, failed};
 use crate::store::layout::{SHARD_ROWS, shard_path};
 use crate::store::{ChunkEncoder, SealedShard, ShardWriter};
@@ -60,7 +60,7 @@ pub(crate) struct Worker<'run> {
     parser: Parser,
     resampler: Resampler,
     encoder: ChunkEncoder,
-    file: Vec<u8>,
+    file: FileBuffer,
     recording: Recording,
     resampled: Signal,
     chunk: Vec<u8>,
@@ -88,7 +88,7 @@ impl<'run> Worker<'run> {
             parser: Parser::new(options),
             resampler: Resampler::new(),
             encoder,
-            file: Vec::new(),
+            file: FileBuffer::default(),
             recording: Recording::default(),
             resampled: Signal::default(),
             chunk: Vec::new(),
@@ -150,7 +150,7 @@ impl<'run> Worker<'run> {
     fn give_back(&mut self) {
         self.reader = EntryReader::default();
         self.parser = Parser::new(self.options);
-        self.file = Vec::new();
+        self.file = FileBuffer::default();
         self.recording = Recording::default();
         self.resampled = Signal::default();
     }

@@ -4,21 +4,25 @@ use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 
+use super::buffer::FileBuffer;
 use super::cache::{self, Found};
 use super::zip::ReadAt;
 use crate::error::ParseError;
 
-/// Refill `buffer` with a whole file. Its old content is overwritten rather than cleared, so that a reused buffer is not zeroed again.
+/// A file that states no size is read by so much at first.
+const PAGE: usize = 4096;
+
+/// Refill `buffer` with a whole file.
 /// Whether the system keeps the file in memory is left to it: whoever reads one file may read it again.
 ///
 /// # Errors
 /// When it cannot be read, is no regular file (a pipe would block), or is larger than `max_bytes`; `buffer` is then empty.
-pub fn read_file(path: &Path, max_bytes: u64, buffer: &mut Vec<u8>) -> Result<(), ParseError> {
+pub fn read_file(path: &Path, max_bytes: u64, buffer: &mut FileBuffer) -> Result<(), ParseError> {
     read_whole(path, max_bytes, buffer).map(drop)
 }
 
 /// As [`read_file`], for one that is read once: give back what came from the disk, as it did when it was [`fetch`]ed, and tell whether it did.
-pub(super) fn read_file_once(path: &Path, max_bytes: u64, buffer: &mut Vec<u8>, is_fetched: bool) -> Result<bool, ParseError> {
+pub(super) fn read_file_once(path: &Path, max_bytes: u64, buffer: &mut FileBuffer, is_fetched: bool) -> Result<bool, ParseError> {
     let (file, found) = read_whole(path, max_bytes, buffer)?;
     let is_from_disk = is_fetched || found == Found::OnDisk;
     if is_from_disk {
@@ -39,14 +43,14 @@ pub(super) fn fetch(path: &Path) -> bool {
 }
 
 /// Refill `buffer` and tell where the bytes were; it is empty after a failure.
-fn read_whole(path: &Path, max_bytes: u64, buffer: &mut Vec<u8>) -> Result<(File, Found), ParseError> {
+fn read_whole(path: &Path, max_bytes: u64, buffer: &mut FileBuffer) -> Result<(File, Found), ParseError> {
     let result = read_to_front(path, max_bytes, buffer);
-    buffer.truncate(result.as_ref().map_or(0, |&(length, ..)| length));
+    buffer.hold(result.as_ref().map_or(0, |&(length, ..)| length));
     result.map(|(_, file, found)| (file, found))
 }
 
 /// Read to the front of `buffer` and tell how much: four system calls for a file that keeps its size and is in memory.
-fn read_to_front(path: &Path, max_bytes: u64, buffer: &mut Vec<u8>) -> Result<(usize, File, Found), ParseError> {
+fn read_to_front(path: &Path, max_bytes: u64, buffer: &mut FileBuffer) -> Result<(usize, File, Found), ParseError> {
     let unreadable = |error: &io::Error| ParseError::Unreadable { reason: reason(error, path) };
     let file = open(path).map_err(|error| unreadable(&error))?;
     let (kind, num_bytes) = kind_and_size(&file).map_err(|error| unreadable(&error))?;
@@ -59,16 +63,14 @@ fn read_to_front(path: &Path, max_bytes: u64, buffer: &mut Vec<u8>) -> Result<(u
     }
     let stated = num_bytes as usize;
     // One more byte than is expected: when it does not come, the end has been seen without asking again.
-    if buffer.len() <= stated {
-        buffer.resize(stated + 1, 0);
-    }
-    let found = cache::read_in_memory(&file, &mut buffer[..=stated], 0);
+    let mut room = stated + 1;
+    let found = cache::read_in_memory(&file, buffer.room(room), 0);
     let mut length = if let Found::InMemory(length) = found { length } else { 0 };
     while length != stated || stated == 0 {
-        if buffer.len() <= length.max(stated) {
-            buffer.resize(length.max(stated) + length / 2 + 1, 0);
+        if room <= length {
+            room = length + length / 2 + PAGE;
         }
-        match file.read_at(&mut buffer[length..], length as u64) {
+        match file.read_at(&mut buffer.room(room)[length..], length as u64) {
             Ok(0) => break,
             Ok(more) => length += more,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

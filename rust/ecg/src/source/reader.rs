@@ -5,6 +5,7 @@ use std::fs::File;
 use std::num::NonZeroU64;
 use std::path::PathBuf;
 
+use super::buffer::FileBuffer;
 use super::cache::{self, Found};
 use super::entry::Entry;
 use super::file::{self, read_file_once, words};
@@ -52,11 +53,11 @@ impl EntryReader {
     ///
     /// # Errors
     /// As [`read_file`] and [`MemberReader::read`]; an archive in place of a file is the mark of [`list`](super::list) that it is damaged.
-    pub fn read(&mut self, entry: &Entry<'_>, max_bytes: u64, buffer: &mut Vec<u8>) -> Result<(), ParseError> {
+    pub fn read(&mut self, entry: &Entry<'_>, max_bytes: u64, buffer: &mut FileBuffer) -> Result<(), ParseError> {
         let (Some(place), Some(stamp)) = (entry.place, entry.stamp) else {
             let path = entry.path();
             if has_extension(&path, "zip") {
-                buffer.clear();
+                buffer.hold(0);
                 File::open(&path).map_err(|error| ParseError::Unreadable { reason: words(&error) })?;
                 return Err(ParseError::DamagedArchive);
             }
@@ -66,7 +67,7 @@ impl EntryReader {
             return Ok(());
         };
         if self.archive.as_ref().is_none_or(|archive| archive.path != entry.container) {
-            buffer.clear();
+            buffer.hold(0);
             let file = File::open(entry.path()).map_err(|error| ParseError::Unreadable { reason: words(&error) })?;
             let is_on_disk = cache::read_in_memory(&file, &mut [0], place.offset) == Found::OnDisk;
             self.archive = Some(Archive { path: entry.container.to_owned(), file, is_on_disk });

@@ -19,7 +19,7 @@ use crate::convert::{Progress, Request};
 use crate::error::{ParseError, StoreError};
 use crate::recording::{Recording, Signal};
 use crate::resample::Resampler;
-use crate::source::{Entries, EntryReader};
+use crate::source::{Entries, EntryReader, FileBuffer};
 use crate::xml::{DEFAULT_MAX_BYTES, ParseOptions, Parser};
 
 const COLUMNS: [&str; 6] = ["row", "payload_hash", "sampling_rate_hz", "num_samples", "num_leads_stored", "lsb_uv"];
@@ -118,7 +118,7 @@ fn keys(
     };
     share(num_threads, num_blocks, &mut tick, &|block| {
         let (mut reader, mut parser, mut resampler) = (EntryReader::default(), Parser::new(options), Resampler::new());
-        let (mut file, mut recording, mut signal) = (Vec::new(), Recording::default(), Signal::default());
+        let (mut file, mut recording, mut signal) = (FileBuffer::default(), Recording::default(), Signal::default());
         let first = block * BLOCK_FILES;
         let mut read = |index| -> Result<Option<u128>, ParseError> {
             let entry = listed.get(index);

@@ -5,7 +5,7 @@ use libdeflater::Decompressor;
 use super::header::{HEADER_BYTES, Header};
 use super::{ReadAt, read_full};
 use crate::error::ParseError;
-use crate::source::{Place, Stamp};
+use crate::source::{FileBuffer, Place, Stamp};
 
 const STORED: u16 = 0;
 const DEFLATED: u16 = 8;
@@ -37,10 +37,10 @@ impl MemberReader {
         archive: &R,
         (stamp, place, name_bytes): (Stamp, Place, usize),
         max_bytes: u64,
-        buffer: &mut Vec<u8>,
+        buffer: &mut FileBuffer,
     ) -> Result<(), ParseError> {
         let result = self.unpack(archive, (stamp, place, name_bytes), max_bytes, buffer);
-        buffer.truncate(result.as_ref().map_or(0, |()| stamp.num_bytes as usize));
+        buffer.hold(result.as_ref().map_or(0, |()| stamp.num_bytes as usize));
         result
     }
 
@@ -49,7 +49,7 @@ impl MemberReader {
         archive: &R,
         (stamp, place, name_bytes): (Stamp, Place, usize),
         max_bytes: u64,
-        buffer: &mut Vec<u8>,
+        buffer: &mut FileBuffer,
     ) -> Result<(), ParseError> {
         let (packed_bytes, num_bytes) = (place.packed_bytes, stamp.num_bytes);
         // What is packed is hardly longer than the whole; one limit for both bounds the memory.
@@ -68,11 +68,8 @@ impl MemberReader {
             return Err(ParseError::DamagedMember { what: "its sizes contradict each other" });
         }
         let length = num_bytes as usize;
-        if buffer.len() < length {
-            buffer.resize(length, 0);
-        }
         let packed = &self.packed[data..data + packed_bytes as usize];
-        let out = &mut buffer[..length];
+        let out = buffer.room(length);
         if header.method == STORED {
             out.copy_from_slice(packed);
         } else if self.decompressor.deflate_decompress(packed, out) != Ok(length) {

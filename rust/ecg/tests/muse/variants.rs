@@ -182,6 +182,8 @@ fn short_lead(tag: &str, id: &str, payload: &str) -> String {
 
 #[test]
 fn a_file_that_is_read_again_by_the_same_parser_is_read_the_same() {
+    // More children, and longer text between two, than are remembered.
+    let (many, long) = ("<New>1</New>".repeat(40), " ".repeat(600));
     for first in ["", " a=\"1\"", " ", "/><LeadData"] {
         for extra in [
             "",
@@ -191,6 +193,8 @@ fn a_file_that_is_read_again_by_the_same_parser_is_read_the_same() {
             "</New>",
             "<!-- <LeadData> -->",
             "<SampleBase>240</SampleBase>",
+            &many,
+            &long,
         ] {
             let leads: Vec<String> = ["I", "II", "V1", "V2", "V3", "V4", "V5", "V6"]
                 .into_iter()
